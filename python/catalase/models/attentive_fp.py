@@ -8,6 +8,7 @@ from .. import nn, optim
 from .._internal.registry import Bool, Int, Str
 from ..autograd import Tensor
 from ..data.graph_batch import GraphBatch
+from ..nn.onnx import Graph, Molecules, Value, exporter
 from ..ops.mol_graphs import FEATURE_SETS, widths
 from .graphs import GRAPH_TRAINING, ExtraFeatures, GraphRows, output_layer
 from .settings import N_CLASSES, N_TASKS, Settings, Share, declared
@@ -33,6 +34,12 @@ class AttentiveFPNet(nn.Module):
 
     def forward(self, batch: GraphBatch) -> Tensor:  # type: ignore[override]
         return self.output(self.extra(self.attention(batch), batch))
+
+
+@exporter(AttentiveFPNet)
+def _net(graph: Graph, net: AttentiveFPNet, batch: Molecules) -> Value:
+    found: Value = graph.layer(net.output, graph.layer(net.extra, graph.layer(net.attention, batch), batch))
+    return found
 
 
 @declared

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .. import nn
 from ..autograd import Tensor
+from ..nn.onnx import Graph, Value, exporter
 
 
 class Activation(nn.Module):
@@ -29,3 +30,14 @@ class PreActivated(nn.Module):
         for layer in self.inner:
             y = layer(y)
         return x + y if self.skip else y
+
+
+@exporter(Activation)
+def _activation(graph: Graph, layer: Activation, x: Value) -> Value:
+    return graph.activation(x, layer.activation)
+
+
+@exporter(PreActivated)
+def _pre_activated(graph: Graph, layer: PreActivated, x: Value) -> Value:
+    y: Value = graph.layers(layer.inner, x)
+    return graph.op("Add", x, y) if layer.skip else y

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from .. import train
 from .._internal.numbers import shown
 from ..metrics import Metric
+from ..nn.onnx import Graph
 from .features import FeatureRows
 
 
@@ -97,6 +98,10 @@ class ClosedForm(FeatureRows):
     def _check_learned(self, where: str) -> None:
         if not self._arrays:
             raise ValueError(f"{where}: nothing has been learned yet; call fit first")
+
+    def _onnx_inputs(self, graph: Graph) -> list[Any]:
+        self._check_learned(graph.where)
+        return super()._onnx_inputs(graph)
 
     def state_dict(self) -> dict[str, NDArray[Any]]:
         """Return what was learned, arrays by name; nothing before `fit`."""

@@ -10,6 +10,7 @@ import numpy as np
 from .. import nn, optim
 from .._internal.registry import Bool, Float, Int, Str
 from ..autograd import Tensor
+from ..nn.onnx import Graph, Value, exporter
 from .blocks import Activation, PreActivated
 from .grids import CONV, GridModel, each
 from .settings import EachActivation, EachKernel, EachLayer, Lower, Numbers, Settings, Share, declared
@@ -26,6 +27,12 @@ class _Net(nn.Module):
         for layer in self.layers:
             x = layer(x)
         return x if len(self.shape) == 1 else x.reshape((x.shape[0], *self.shape))
+
+
+@exporter(_Net)
+def _net(graph: Graph, net: _Net, x: Value) -> Value:
+    y: Value = graph.layers(net.layers, x)
+    return y if len(net.shape) == 1 else graph.reshape(y, [0, *net.shape])
 
 
 @declared

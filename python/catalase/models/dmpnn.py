@@ -16,6 +16,7 @@ from ..autograd import Tensor
 from ..data.batch import Batches
 from ..data.graph_batch import GraphBatch
 from ..nn.graph import uniform_linear
+from ..nn.onnx import Graph, Molecules, Value, exporter
 from ..ops.checks import ACTIVATION_NAMES
 from ..ops.mol_graphs import FEATURE_SETS, widths
 from .graphs import GRAPH_TRAINING, ExtraFeatures, GraphRows
@@ -61,6 +62,13 @@ class DMPNN(nn.Module):
 
     def forward(self, batch: GraphBatch) -> Tensor:  # type: ignore[override]
         return self.layers(self.fingerprint(batch))
+
+
+@exporter(DMPNN)
+def _net(graph: Graph, net: DMPNN, batch: Molecules) -> Value:
+    rows = graph.layer(net.readout, *graph.layer(net.messages, batch))
+    rows = rows if net.norm is None else graph.layer(net.norm, rows)
+    return graph.layer(net.layers, graph.layer(net.extra, rows, batch))
 
 
 @declared
@@ -245,6 +253,16 @@ class DMPNNModel(GraphRows):
         if self.n_classes == 2:
             return np.stack([1 - found, found], axis=-1)
         return found
+
+    def _onnx_output(self, graph: Graph, y: Value) -> Value:
+        found = super()._onnx_output(graph, y)
+        if self.mode == "regression":
+            found = graph.op("Mul", found, self.module.label_scale.numpy())
+            return graph.op("Add", found, self.module.label_mean.numpy())
+        if self.n_classes > 2:
+            return found
+        ones = graph.op("Unsqueeze", found, np.array([2]), rank=3)
+        return graph.op("Concat", graph.op("Sub", np.float32(1), ones, rank=3), ones, axis=2)
 
 
 def _steps_of(rows: int, batch_size: int) -> int:

@@ -15,6 +15,7 @@ from .._internal.numbers import is_list, shown
 from .._internal.registry import List
 from ..feat import Featurizer
 from ..metrics import Metric
+from ..nn.onnx import Graph, Value
 from ..ops.checks import check_device
 from ..train.progress import progress_bar
 from ..train.together import fit_together
@@ -264,6 +265,14 @@ class Ensemble(Model):
         if transformers is None and not self.transformers:  # then each member's own
             return _mean([m._undone(where, rows, None) for m in self.members])
         return super()._undone(where, rows, transformers)
+
+    def _onnx_inputs(self, graph: Graph) -> list[Any]:
+        return self.members[0]._onnx_inputs(graph)
+
+    def _onnx_raw(self, graph: Graph, *inputs: Any) -> Value:
+        each = "_onnx_raw" if self.transformers else "_onnx_predictions"  # as `_undone`
+        found = [getattr(member, each)(graph, *inputs) for member in self.members]
+        return graph.op("Mean", *found)
 
     def _raw(self, where: str, rows: Any) -> NDArray[Any]:
         return _mean([m._raw(where, rows) for m in self.members])

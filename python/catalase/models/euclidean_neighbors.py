@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from .. import ops
 from .._internal.registry import Bool, Int, Str
+from ..nn.onnx import Graph, Value
 from .closed_form import ClosedForm, task_groups
 from .labels import check_classes, check_numbers
 from .settings import N_CLASSES, N_TASKS, Settings, declared
@@ -62,6 +63,34 @@ class EuclideanKNN(ClosedForm):
             for task in tasks:
                 found[:, task] = (vote[:, :, None] * targets[nearest, task]).sum(axis=1)
         return found.astype(np.float32) if self.n_classes > 1 else found[:, :, 0].astype(np.float32)
+
+    def _onnx_raw(self, graph: Graph, *inputs: Any) -> Value:
+        kept = self._arrays
+        x = graph.op("Sub", graph.op("Cast", inputs[0], to=11), kept["center"])
+        x = graph.op("Div", x, kept["deviation"])
+        own = graph.op("ReduceSum", graph.op("Mul", x, x), np.array([1]), keepdims=1)
+        values, columns = self._values(kept["y"]), [Value("", 0)] * self.n_tasks
+        for tasks, there in task_groups(kept["known"] != 0):
+            rows, targets = kept["rows"][there], values[there]
+            squares = graph.op("Add", graph.op("MatMul", x, -2 * rows.T), own)
+            squares = graph.op("Add", squares, (rows**2).sum(axis=1))
+            count = np.array([min(self.k, len(rows))])
+            squares, nearest = graph.several("TopK", 2, squares, count, axis=1, largest=0)
+            distances = graph.op("Sqrt", graph.op("Max", squares, np.float64(0)))
+            if self.weights == "uniform":
+                vote = graph.op("Add", graph.op("Mul", distances, np.float64(0)), np.float64(1))
+            else:
+                near = graph.op("LessOrEqual", distances, np.float64(_EQUAL))
+                near = graph.op("Cast", near, to=11)
+                some = graph.op("Cast", graph.op("ReduceMax", near, np.array([1]), keepdims=1), to=9)
+                vote = graph.op("Where", some, near, graph.op("Reciprocal", distances), rank=2)
+            vote = graph.op("Div", vote, graph.op("ReduceSum", vote, np.array([1]), keepdims=1))
+            vote = graph.op("Unsqueeze", vote, np.array([2]), rank=3)
+            for task in tasks:
+                of = graph.op("Gather", np.ascontiguousarray(targets[:, task]), nearest, axis=0, rank=3)
+                columns[task] = graph.op("ReduceSum", graph.op("Mul", vote, of), np.array([1]), keepdims=1)
+        found = graph.op("Cast", graph.op("Concat", *columns, axis=1), to=1)
+        return found if self.n_classes > 1 else graph.op("Squeeze", found, np.array([2]), rank=2)
 
     def _votes(self, distances: _FLOATS) -> _FLOATS:
         if self.weights == "uniform":

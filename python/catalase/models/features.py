@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ..data.ragged import RaggedArray
 from ..feat import Featurizer
+from ..nn.onnx import Graph
 from .model import Model, slices
 
 _LARGEST = np.finfo(np.float32).max
@@ -21,6 +22,9 @@ class FeatureRows(Model):
     _takes_bits = True
 
     _rows_at_a_time = 1000
+
+    def _onnx_inputs(self, graph: Graph) -> list[Any]:
+        return [graph.input("X", np.float32, ("N", self.n_features))]
 
     def _row_shape(self) -> tuple[int, ...]:
         return (self.n_features,)

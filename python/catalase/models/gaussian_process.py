@@ -13,6 +13,7 @@ from .._internal import arrays as _arrays
 from .._internal.numbers import shown
 from .._internal.registry import Int, Str
 from ..backends import to_host
+from ..nn.onnx import Graph, Value
 from ..ops.checks import whole_numbers
 from ..trans import undo_transforms
 from .closed_form import ClosedForm, task_groups
@@ -20,7 +21,7 @@ from .datapoints import is_dataset
 from .labels import check_classes, check_numbers
 from .model import check_transformers, chosen_transformers, slices
 from .platt import logistic
-from .scaling import bounded, on_scale, scaling
+from .scaling import DEVIATIONS, LARGEST, bounded, on_scale, scaling
 from .settings import N_CLASSES, N_TASKS, Settings, declared
 
 _FLOATS = NDArray[np.float64]
@@ -29,6 +30,7 @@ _TUNED_ROWS = 1500  # hyperparameters are chosen on these
 _GRID_ROWS = 400  # and first of all on a grid, on these
 _BLOCK = 2048  # rows of a matrix of similarities that are made together
 _STRIP = 256  # of these, rows whose distances stay in the cache
+_ONNX_LEVELS = 255  # the largest count that is exported: each is a product
 _JITTER = 1e-6  # on the diagonal of the inducing rows' covariance
 _ROUNDS = 5  # of steps in each direction
 _SHARES, _LENGTHS, _NOISES = (0.1, 0.3, 0.5, 0.7, 0.9), (0.25, 0.5, 1.0, 2.0), (0.003, 0.01, 0.03, 0.1, 0.3)
@@ -360,6 +362,69 @@ class TanimotoGP(ClosedForm):
                     total[i:j] += (1 - chosen.share) * ops.matmul(ops.exp(gauss, out=gauss), coefficients)
             found[:, task] = total + self._arrays["numbers"][task, :, 4]
         return self._answer(found)
+
+    def _onnx_raw(self, graph: Graph, *inputs: Any) -> Value:
+        X, kept = graph.op("Cast", inputs[0], to=11), self._arrays
+        width, base, columns = self._width, self._base(), []
+        shares = [chosen.share for chosen in self.hyperparameters]
+        similar = distances = None
+        if any(shares):
+            x = graph.op("Slice", X, np.array([0]), np.array([width]), np.array([1]))
+            similar = self._onnx_similarity(graph, x, base.counts)
+        if min(shares) < 1:
+            found = graph.op("Gather", X, width + kept["columns"], axis=1)
+            finite = graph.op("LessOrEqual", graph.op("Abs", found), np.float64(np.finfo(np.float64).max))
+            found = graph.op("Where", finite, found, np.float64(0), rank=2)
+            found = graph.op("Clip", found, np.float64(-LARGEST), np.float64(LARGEST))
+            found = graph.op("Div", graph.op("Sub", found, kept["centers"]), kept["scales"])
+            found = graph.op("Clip", found, np.float64(-DEVIATIONS), np.float64(DEVIATIONS))
+            z = base.descriptors.astype(np.float64)
+            own = graph.op("ReduceSum", graph.op("Mul", found, found), np.array([1]), keepdims=1)
+            distances = graph.op("Add", graph.op("MatMul", found, -2 * z.T), graph.op("Add", own, (z**2).sum(axis=1)))
+        for task, chosen in enumerate(self.hyperparameters):
+            covariance = None if similar is None else graph.op("Mul", similar, np.float64(chosen.share))
+            if distances is not None and chosen.share < 1:
+                scale = np.float64(-0.5 / (float(kept["unit"][0]) * chosen.length**2))
+                gauss = graph.op(
+                    "Mul", graph.op("Exp", graph.op("Mul", distances, scale)), np.float64(1 - chosen.share)
+                )
+                covariance = gauss if covariance is None else graph.op("Add", covariance, gauss)
+            scores = graph.op("MatMul", covariance, np.ascontiguousarray(kept["coefficients"][:, task]))
+            scores = graph.op("Add", scores, kept["numbers"][task, :, 4])
+            columns.append(graph.op("Unsqueeze", scores, np.array([1]), rank=3))
+        return self._onnx_answer(graph, graph.op("Concat", *columns, axis=1))
+
+    def _onnx_similarity(self, graph: Graph, x: Value, counts: NDArray[Any]) -> Value:
+        """Tanimoto similarities of counts: the smaller of two counts is a sum over the levels that both reach."""
+        z = counts.astype(np.float64)
+        most = int(z.max(initial=0))
+        if most > _ONNX_LEVELS or (z != np.floor(z)).any():
+            raise TypeError(
+                f"{graph.where}: counts of the training rows are exported where they are whole numbers up to "
+                f"{_ONNX_LEVELS}, got {z.max()}"
+            )
+        both: Any = None
+        for level in range(max(1, most)):
+            part = graph.op("Clip", graph.op("Sub", x, np.float64(level)), np.float64(0), np.float64(1))
+            part = graph.op("MatMul", part, (z > level).T.astype(np.float64))
+            both = part if both is None else graph.op("Add", both, part)
+        either = graph.op("Add", graph.op("ReduceSum", x, np.array([1]), keepdims=1), z.sum(axis=1))
+        either = graph.op("Sub", either, both)
+        none = graph.op("LessOrEqual", either, np.float64(0))
+        return graph.op("Div", both, graph.op("Where", none, np.float64(1), either, rank=2))
+
+    def _onnx_answer(self, graph: Graph, scores: Value) -> Value:
+        """As `_answer`."""
+        if self.mode == "regression":
+            return graph.op("Cast", graph.op("Squeeze", scores, np.array([2]), rank=2), to=1)
+        slopes = self._arrays["numbers"][:, :, 5:]
+        ones = graph.op("Add", graph.op("Mul", scores, slopes[:, :, 0]), slopes[:, :, 1])
+        ones = graph.op("Sigmoid", ones)
+        if self._outputs == 1:
+            found = graph.op("Concat", graph.op("Sub", np.float64(1), ones, rank=3), ones, axis=2)
+        else:
+            found = graph.op("Div", ones, graph.op("ReduceSum", ones, np.array([2]), keepdims=1))
+        return graph.op("Cast", found, to=1)
 
     def _answer(self, scores: NDArray[Any]) -> NDArray[Any]:
         """From scores (N, n_tasks, outputs) to numbers (N, n_tasks) or probabilities (N, n_tasks, classes)."""

@@ -13,6 +13,7 @@ from ..backends import to_device_of
 from ..data.graph_batch import GraphBatch
 from ..nn import functional as F
 from ..nn.graph import uniform_linear
+from ..nn.onnx import Graph, Molecules, Value, exporter
 from ..ops.mol_graphs import FEATURE_SETS, widths
 from .graphs import GRAPH_TRAINING, ExtraFeatures, GraphRows, output_layer
 from .settings import N_CLASSES, N_TASKS, Settings, Share, declared
@@ -62,6 +63,22 @@ class GIN(nn.Module):
         index = np.arange(count * len(depths)).reshape(len(depths), count).T.ravel()
         offsets = np.arange(count + 1) * len(depths)
         return (F.gather_sum if self.jump == "sum" else F.gather_max)(concatenate(depths), index, offsets)
+
+
+@exporter(GIN)
+def _net(graph: Graph, net: GIN, batch: Molecules) -> Value:
+    rows = graph.layer(net.atoms, batch.atoms)
+    seen = [rows]
+    for i, layer in enumerate(net.layers):
+        rows = graph.layer(layer, rows, batch)
+        last = i == len(net.layers) - 1
+        rows = graph.layer(net.norms[i], rows) if net.norms else rows if last else graph.op("Relu", rows)
+        seen.append(rows)
+    if net.jump != "last":
+        joined = {"concat": "Concat", "sum": "Sum", "max": "Max"}[net.jump]
+        rows = graph.op(joined, *seen, axis=1 if joined == "Concat" else None)
+    rows = graph.layer(net.readout, rows, batch)
+    return graph.layer(net.output, graph.layer(net.extra, rows, batch))
 
 
 @declared

@@ -12,6 +12,7 @@ from .. import nn, optim
 from .._internal.registry import Bool, Int, Str
 from ..autograd import Tensor
 from ..data.graph_batch import GraphBatch
+from ..nn.onnx import Graph, Molecules, Value, exporter
 from ..ops.mol_graphs import widths
 from .graphs import GRAPH_TRAINING, ExtraFeatures, GraphRows
 from .settings import N_CLASSES, N_TASKS, EachLayer, Layers, Numbers, Option, Settings, Share, declared
@@ -60,6 +61,21 @@ class _Block(nn.Module):
         rows = self.layer(*inputs)
         rows = rows if self.norm is None or not len(rows) else self.norm(rows)  # a batch may have no atoms
         return rows if self.dropout is None else self.dropout(rows)
+
+
+@exporter(_Block)
+def _block(graph: Graph, block: _Block, *inputs: Any) -> Value:
+    rows = graph.layer(block.layer, *inputs)
+    return rows if block.norm is None else graph.layer(block.norm, rows)
+
+
+@exporter(GraphConvNet)
+def _net(graph: Graph, net: GraphConvNet, batch: Molecules) -> Value:
+    rows = batch.atoms
+    for block in net.convolutions:
+        rows = graph.layer(net.pool, graph.layer(block, rows, batch), batch)
+    rows = graph.layer(net.gather, graph.layer(net.dense, rows), batch)
+    return graph.reshape(graph.layer(net.output, graph.layer(net.extra, rows, batch)), [0, *net.shape])
 
 
 @declared

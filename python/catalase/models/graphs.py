@@ -18,7 +18,9 @@ from ..data.graph import ShardedGraphs
 from ..data.graph_batch import GraphBatch
 from ..feat import Featurizer, MolGraphFeaturizer
 from ..nn.graph import uniform_linear
+from ..nn.onnx import Graph, Molecules, Value, exporter
 from ..ops import MolGraphs
+from ..ops.mol_graphs import widths
 from .datapoints import is_dataset
 from .labels import check_classes, check_numbers
 from .net import NetModel
@@ -62,6 +64,20 @@ class ExtraFeatures(nn.Module):
         found = np.zeros((len(batch), self.columns), np.float32)
         found[:, there] = on_scale(bounded(batch.extra, largest)[:, there], mean[there], deviation[there], most)
         return concatenate([rows, Tensor(to_device_of(found, rows.data))], axis=1)
+
+
+@exporter(ExtraFeatures)
+def _extra(graph: Graph, layer: ExtraFeatures, rows: Value, batch: Molecules) -> Value:
+    if not layer.columns:
+        return rows
+    mean, deviation, (largest, most) = layer.mean.numpy(), layer.deviation.numpy(), layer.limits.numpy()
+    finite = graph.op("LessOrEqual", graph.op("Abs", batch.extra), np.finfo(np.float32).max)
+    found = graph.op("Where", finite, batch.extra, np.float32(0), rank=2)
+    found = graph.op("Sub", graph.op("Clip", found, -largest, largest), mean)
+    found = graph.op(
+        "Mul", found, np.where(deviation > 0, 1 / np.where(deviation > 0, deviation, 1), 0).astype(np.float32)
+    )
+    return graph.op("Concat", rows, graph.op("Clip", found, -most, most), axis=1)
 
 
 class GraphRows(NetModel):
@@ -166,6 +182,14 @@ class GraphRows(NetModel):
                 found[chunk.atom_counts[rows] == 0] = np.nan  # it is no molecule
                 parts.append(found)
         return np.concatenate(parts)
+
+    def _onnx_inputs(self, graph: Graph) -> list[Any]:
+        return [Molecules(graph, *widths(self.features), self.n_extra_features)]
+
+    def _onnx_raw(self, graph: Graph, *inputs: Any) -> Value:
+        y, counts = super()._onnx_raw(graph, *inputs), inputs[0].counts
+        counts = graph.reshape(counts, [-1] + [1] * (y.rank - 1))
+        return graph.op("Where", graph.op("Equal", counts, np.int64(0)), np.float32(np.nan), y, rank=y.rank)
 
     def _checked_input(self, where: str, X: Any) -> Any:
         return X

@@ -16,6 +16,7 @@ from ..autograd import no_grad
 from ..backends import to_host
 from ..data import NumpyDataset
 from ..data.batch import Batch, Batches
+from ..nn.onnx import Graph, Value
 from .datapoints import batches
 from .labels import check_classes, check_numbers
 from .net import NetModel
@@ -71,6 +72,14 @@ class GridModel(NetModel):
     def _run(self, X: Any) -> NDArray[Any]:
         with nn.inference(), no_grad():
             return self._output(self._forward(self.module, self._net_input(X)))
+
+    def _onnx_inputs(self, graph: Graph) -> list[Any]:
+        return [graph.input("X", np.float32, ("N", *"DHW"[-self.dims :], self.n_features))]
+
+    def _onnx_raw(self, graph: Graph, *inputs: Any) -> Value:
+        scale = 1.0 if self.dims == 1 or self._fractions or self.pixel_scale is None else self.pixel_scale
+        x = inputs[0] if scale == 1 else graph.op("Div", inputs[0], np.float32(1 / scale))
+        return super()._onnx_raw(graph, x)
 
     def _on_scale(self, X: Any) -> Any:
         pixels = self._pixels(type(self).__name__)

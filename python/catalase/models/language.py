@@ -16,8 +16,10 @@ from ..data import SequenceBatch, SequenceDataset
 from ..data.batch import Batches
 from ..data.tokenizer import END, PAD, START, UNKNOWN, CharTokenizer
 from ..metrics import Metric
+from ..nn.onnx import Graph, Value
 from .model import chosen_transformers, scores
 from .sequence import SequenceModel, by_length
+from .sequence_net import steps_there
 from .settings import declared, flags, is_count
 from .truncation import parts, state_of, step_batch
 
@@ -110,6 +112,24 @@ class LanguageModel(SequenceModel):
         """
         chosen_transformers("LanguageModel.predict", transformers, raw)
         return self._raw("LanguageModel.predict", dataset)
+
+    def _onnx_raw(self, graph: Graph, *inputs: Any) -> Value:
+        tokens, lengths = inputs
+        one = graph.op("Slice", graph.op("Shape", lengths, rank=1), np.array([0]), np.array([1]))
+        column = graph.op("Expand", np.full((1, 1), START), graph.op("Concat", one, np.array([1]), axis=0))
+        logits = graph.layer(
+            self.module,
+            graph.op("Concat", column, tokens, axis=1),
+            graph.op("Add", lengths, np.int64(1)),
+        )
+        within = steps_there(graph, logits, lengths)
+        following = graph.op("Where", within, graph.op("Concat", tokens, column, axis=1), np.int64(END), rank=2)
+        chances = graph.op("LogSoftmax", logits, axis=-1)
+        found = graph.op("GatherElements", chances, graph.op("Unsqueeze", following, np.array([2]), rank=3), axis=2)
+        found = graph.op("Squeeze", found, np.array([2]), rank=2)
+        there = steps_there(graph, logits, graph.op("Add", lengths, np.int64(1)))
+        found = graph.op("Where", there, found, np.float32(0), rank=2)
+        return graph.op("ReduceSum", found, np.array([1]), keepdims=0, rank=1)
 
     def _raw(self, where: str, rows: Any) -> NDArray[Any]:
         X = self._sequences(where, rows).X

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import _core
 from .. import metrics as known_metrics
 from .._internal import arrays as _arrays
 from .._internal import storage
@@ -24,8 +26,9 @@ from ..feat import Featurizer
 from ..feat.featurizer import checked, saved_form
 from ..metrics import Metric
 from ..nn.module import check_finite
+from ..nn.onnx import Graph, Value
 from ..ops.checks import check_device
-from ..trans import Transformer, undo_transforms
+from ..trans import NormalizationTransformer, Transformer, undo_transforms
 from . import carried as _carried
 from .datapoints import Answers, datapoints, is_dataset, predict_datapoints, with_gaps
 from .labels import flat
@@ -352,6 +355,72 @@ class Model(Declared):
         state = self.state_dict()
         check_finite(where, state, "nothing was saved; train again with a lower learning rate")
         storage.save_folder(path, config, state)
+
+    def to_onnx(self, path: str | Path) -> None:
+        """Write the model as an ONNX file: the arithmetic of `predict`, labels' transformers undone.
+
+        Parameters
+        ----------
+        path : path
+            The file, such as ``"model.onnx"``; replaced where it exists.
+
+        Raises
+        ------
+        TypeError
+            If ONNX cannot express the model, or no exporter is known for a layer or a transformer.
+        ValueError
+            If nothing has been learned yet.
+        ImportError
+            If the package onnx is missing.
+
+        Notes
+        -----
+        Inputs are float32 in the layout of this library (images with channels last), with batches of any size; token
+        numbers and bonds are int64. The first output, "prediction", is what `predict` answers, in float32. Featurizers stay
+        outside: the file takes the features. Its metadata name the model, tasks and classes, and the version of
+        Catalase. docs/onnx.md lists the inputs of each kind of model.
+        """
+        where = f"{type(self).__name__}.to_onnx"
+        target = path_of(where, "path", path)
+        graph = Graph(where)
+        outputs = {"prediction": self._onnx_predictions(graph, *self._onnx_inputs(graph))}
+        graph.save(target, outputs, self._onnx_metadata())
+
+    def _onnx_inputs(self, graph: Graph) -> list[Any]:
+        """Declare the inputs of a file of ONNX."""
+        raise TypeError(
+            f"{graph.where}: this kind of model has no form in ONNX; docs/onnx.md lists those that have one"
+        )
+
+    def _onnx_raw(self, graph: Graph, *inputs: Any) -> Value:
+        """Add the nodes of what `_raw` computes."""
+        raise NotImplementedError
+
+    def _onnx_predictions(self, graph: Graph, *inputs: Any) -> Value:
+        """Add the nodes of the predictions, transformers undone."""
+        y = self._onnx_raw(graph, *inputs)
+        for transformer in reversed(check_transformers(graph.where, self.transformers)):
+            if transformer.transform_y:
+                if type(transformer) is not NormalizationTransformer:
+                    raise TypeError(
+                        f"{graph.where}: transformers: only a NormalizationTransformer is exported, got {transformer!r}; set "
+                        "model.transformers to [] and undo it on the outputs"
+                    )
+                mean, std = transformer.statistics_for(y.rank)
+                y = graph.op("Add", graph.op("Mul", y, np.asarray(std, np.float32)), np.asarray(mean, np.float32))
+        return y
+
+    def _onnx_metadata(self) -> dict[str, str]:
+        """What a file of ONNX says about the model, each value a text or JSON."""
+        found = {"model": type(self).__name__, "catalase_version": _core.__version__}
+        for name in ("tasks", "mode", "n_tasks", "n_classes", "pixel_scale"):
+            value = getattr(self, name, None)
+            if value is not None:
+                found[name] = value if isinstance(value, str) else json.dumps(value)
+        if self.featurizer is not None:
+            found["featurizer"] = json.dumps(saved_form(f"{type(self).__name__}.to_onnx", self.featurizer))
+        found["transformers"] = json.dumps([t.to_config() for t in self.transformers])
+        return found
 
     def _to_carry(self) -> dict[str, Any]:
         """What is saved beside the settings of the net, as JSON values."""

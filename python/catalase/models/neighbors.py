@@ -14,6 +14,7 @@ from .._internal.numbers import shown
 from .._internal.registry import Int, Str
 from ..fingerprint_index import FingerprintIndex
 from ..metrics import Metric
+from ..nn.onnx import Graph, Value
 from .features import FeatureRows
 from .labels import check_classes, check_numbers
 from .settings import N_CLASSES, N_TASKS, Settings, declared
@@ -141,6 +142,34 @@ class TanimotoKNN(FeatureRows):
                 target = self._arrays["targets"][rows[found], task]
                 out[:, task] = (weight[:, :, None] * target).sum(axis=1) / weight.sum(axis=1)[:, None]
         return out
+
+    def _onnx_raw(self, graph: Graph, *inputs: Any) -> Value:
+        if not len(self._arrays["weights"]):
+            raise ValueError(f"{graph.where}: there is nothing to look up yet; call fit first")
+        ones, columns = graph.op("Cast", inputs[0], to=11), [Value("", 0)] * self.n_tasks
+        own = graph.op("ReduceSum", ones, np.array([1]), keepdims=1)
+        for tasks, rows, _ in self._indexes:
+            bits = np.unpackbits(self._arrays["fingerprints"][rows], axis=1, count=self.n_features, bitorder="little")
+            both = graph.op("MatMul", ones, bits.T.astype(np.float64))
+            either = graph.op("Sub", graph.op("Add", own, bits.sum(axis=1, dtype=np.float64)), both)
+            similar = graph.op("Div", both, graph.op("Max", either, np.float64(1)))
+            votes, found = graph.several("TopK", 2, similar, np.array([min(self.k, len(rows))]), axis=1)
+            if self.weights == "similarity":
+                most = graph.op("ReduceMax", votes, np.array([1]), keepdims=1)
+                none = graph.op("Cast", graph.op("Equal", most, np.float64(0)), to=11)
+                votes = graph.op("Add", votes, none)  # like none of them: their plain mean
+            else:
+                votes = graph.op("Add", graph.op("Mul", votes, np.float64(0)), np.float64(1))
+            for task in tasks:
+                of = self._arrays["weights"][rows, task].astype(np.float64)
+                weight = graph.op("Mul", votes, graph.op("Gather", of, found, axis=0, rank=2))
+                weight = graph.op("Unsqueeze", weight, np.array([2]), rank=3)
+                target = self._arrays["targets"][rows, task].astype(np.float64)
+                sums = graph.op("Mul", weight, graph.op("Gather", target, found, axis=0, rank=3))
+                sums, total = (graph.op("ReduceSum", v, np.array([1]), keepdims=1) for v in (sums, weight))
+                columns[task] = graph.op("Div", sums, total)
+        means = graph.op("Cast", graph.op("Concat", *columns, axis=1), to=1)
+        return means if self.n_classes > 1 else graph.op("Squeeze", means, np.array([2]), rank=2)
 
     def _targets(self, y: NDArray[Any]) -> NDArray[Any]:
         return y.reshape(len(y), self.n_tasks, 1).astype(np.float32)

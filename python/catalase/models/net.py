@@ -16,6 +16,7 @@ from ..data.batch import Batch, batches_of
 from ..data.ragged import RaggedArray
 from ..metrics import Metric
 from ..nn.losses import Loss
+from ..nn.onnx import Graph, Value
 from ..ops.checks import check_device
 from ..train.fit import usual_forward
 from .labels import check_some, flat
@@ -265,6 +266,37 @@ class NetModel(Model):
     def _row_shape(self) -> tuple[int, ...] | None:
         """The shape of a row of X, where it is known."""
         return None
+
+    def _onnx_inputs(self, graph: Graph) -> list[Any]:
+        self._ready()
+        shape = self._row_shape()
+        if shape is None:
+            raise TypeError(
+                f"{graph.where}: the shape of a row of X is not known for a net of your own; derive a class from NetModel "
+                "whose _row_shape returns it"
+            )
+        return [graph.input("X", np.float32, ("N", *shape))]
+
+    def _onnx_raw(self, graph: Graph, *inputs: Any) -> Value:
+        return self._onnx_output(graph, graph.layer(self.module, *inputs))
+
+    def _onnx_output(self, graph: Graph, y: Value) -> Value:
+        """Add the nodes of what `_output` computes: what the loss makes of an output."""
+        order = type(self).__mro__
+        own, exported = (next(i for i, c in enumerate(order) if n in vars(c)) for n in ("_output", "_onnx_output"))
+        if own < exported:
+            raise TypeError(f"{graph.where}: {order[own].__name__} has an _output of its own, but no _onnx_output")
+        if not isinstance(self.loss, Loss) or type(self.loss).prediction is Loss.prediction:
+            return y
+        kinds = {
+            nn.losses.SoftmaxCrossEntropy: lambda: graph.op("Softmax", y, axis=-1),
+            nn.losses.SigmoidCrossEntropy: lambda: graph.op("Sigmoid", y),
+            nn.losses.GaussianNLL: lambda: graph.op("Gather", y, np.int64(0), axis=y.rank - 2, rank=y.rank - 1),
+        }
+        if type(self.loss) not in kinds:
+            raise TypeError(f"{graph.where}: the predictions of the loss {type(self.loss).__name__} are not exported")
+        found: Value = kinds[type(self.loss)]()
+        return found
 
     def state_dict(self) -> dict[str, NDArray[Any]]:
         self._ready()

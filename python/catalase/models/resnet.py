@@ -10,6 +10,7 @@ import numpy as np
 from .. import nn, optim
 from .._internal.registry import Int
 from ..autograd import Tensor
+from ..nn.onnx import Graph, Value, exporter
 from .grids import CONV, GridModel, each
 from .settings import Kernel, Settings, Share, declared
 
@@ -35,6 +36,13 @@ class _Block(nn.Module):
         return (y + (x if self.shortcut is None else self.shortcut(x))).relu()
 
 
+@exporter(_Block)
+def _block(graph: Graph, block: _Block, x: Value) -> Value:
+    y = graph.layers([block.conv1, block.norm1, block.conv2, block.norm2], x)
+    y = graph.op("Add", y, x if block.shortcut is None else graph.layer(block.shortcut, x))
+    return graph.op("Relu", y)
+
+
 class _Net(nn.Module):
     def __init__(self, stem: list[nn.Module], stages: list[nn.Module], head: list[nn.Module], shape: Any) -> None:
         super().__init__()
@@ -44,6 +52,11 @@ class _Net(nn.Module):
         for layer in (*self.stem, *self.stages, *self.head):
             x = layer(x)
         return x.reshape((x.shape[0], *self.shape))
+
+
+@exporter(_Net)
+def _net(graph: Graph, net: _Net, x: Value) -> Value:
+    return graph.reshape(graph.layers([*net.stem, *net.stages, *net.head], x), [0, *net.shape])
 
 
 @declared

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from .. import ops
 from .._internal.registry import Float, Int
+from ..nn.onnx import Graph, Value
 from .closed_form import ClosedForm, task_groups
 from .labels import check_numbers
 from .settings import N_TASKS, Option, Settings, declared
@@ -119,6 +120,10 @@ class RidgeRegression(ClosedForm):
         self._check_learned(where)
         found = ops.matmul(self._numbers(X), self._arrays["coefficients"]) + self._arrays["offsets"]
         return found.astype(np.float32)
+
+    def _onnx_raw(self, graph: Graph, *inputs: Any) -> Value:
+        found = graph.op("MatMul", graph.op("Cast", inputs[0], to=11), self._arrays["coefficients"])
+        return graph.op("Cast", graph.op("Add", found, self._arrays["offsets"]), to=1)
 
     def _shapes(self, state: dict[str, NDArray[Any]]) -> dict[str, tuple[Any, tuple[int, ...]]]:
         tasks = (self.n_tasks,)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from ..data import SequenceBatch, SequenceDataset
 from ..data.batch import Batches, batches_of
 from ..data.ragged import RaggedArray
 from ..data.tokenizer import PAD, CharTokenizer
+from ..nn.onnx import Graph
 from ..trans import Transformer
 from .labels import Place, check_classes, check_numbers, flat
 from .model import chosen_transformers
@@ -177,6 +179,17 @@ class SequenceModel(NetModel):
     def _outputs(self, X: SequenceBatch) -> NDArray[Any]:
         with nn.inference(), no_grad():
             return self._output(self._forward(self.module, X))
+
+    def _onnx_inputs(self, graph: Graph) -> list[Any]:
+        if self.tokenizer is None:
+            x = graph.input("X", np.float32, ("N", "T", self.n_features))
+        else:
+            x = graph.input("tokens", np.int64, ("N", "T"))
+        return [x, graph.input("lengths", np.int64, ("N",))]
+
+    def _onnx_metadata(self) -> dict[str, str]:
+        tokens = {} if self.tokenizer is None else {"tokens": json.dumps(list(self.tokenizer.tokens))}
+        return super()._onnx_metadata() | tokens
 
     def _check_to_score(self, where: str, dataset: Any) -> None:
         self._check_per_step(where, dataset)

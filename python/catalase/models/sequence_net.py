@@ -12,6 +12,7 @@ from ..autograd import Tensor, concatenate, record, where
 from ..backends import backend_of, is_device_array, to_device, to_device_of, to_host
 from ..data import SequenceBatch
 from ..nn import functional
+from ..nn.onnx import Graph, Value, exporter
 
 if TYPE_CHECKING:
     from .truncation import Before
@@ -92,3 +93,42 @@ def packed(y: Tensor, mask: NDArray[np.bool_]) -> Tensor:
         return (dy,)
 
     return record(y.data[mask], (y,), backward)
+
+
+@exporter(SequenceNet)
+def _net(graph: Graph, net: SequenceNet, x: Value, lengths: Value) -> Value:
+    """Outputs for each sequence, or with ``pool`` None for each time step, of padded sequences (N, T) or (N, T, I)."""
+    x = x if net.embedding is None else graph.layer(net.embedding, x)
+    y, state = graph.layer(net.recurrent, x, None, lengths)
+    if net.pool is not None:
+        y = _pooled(graph, net, y, state, lengths)
+    out = graph.layer(net.head, y)
+    return out if len(net.shape) == 1 else graph.reshape(out, [*[0] * (out.rank - 1), *net.shape])
+
+
+def _pooled(graph: Graph, net: SequenceNet, y: Value, state: Any, lengths: Value) -> Value:
+    if net.pool == "last":
+        h = state[0] if isinstance(state, tuple) else state
+        if h.rank == 2:
+            return h
+        ends = [
+            graph.op("Gather", h, np.int64(i), axis=0, rank=2)
+            for i in ((-2, -1) if net.recurrent.bidirectional else (-1,))
+        ]
+        return ends[0] if len(ends) == 1 else graph.op("Concat", *ends, axis=-1)
+    there = graph.op("Unsqueeze", steps_there(graph, y, lengths), np.array([2]), rank=3)
+    if net.pool == "max":
+        most = graph.op(
+            "ReduceMax", graph.op("Where", there, y, np.float32(-np.inf), rank=3), np.array([1]), keepdims=0, rank=2
+        )
+        return graph.op("Where", graph.op("IsInf", most), np.float32(0), most, rank=2)
+    sums = graph.op("ReduceSum", graph.op("Where", there, y, np.float32(0), rank=3), np.array([1]), keepdims=0, rank=2)
+    counts = graph.op("Cast", graph.op("Max", lengths, np.int64(1)), to=1)
+    return graph.op("Div", sums, graph.op("Unsqueeze", counts, np.array([1]), rank=2))
+
+
+def steps_there(graph: Graph, y: Value, lengths: Value) -> Value:
+    """Which time steps of padded sequences (N, T, ...) are there, bool (N, T)."""
+    count = graph.op("Gather", graph.op("Shape", y, rank=1), np.int64(1), axis=0, rank=0)
+    number = graph.op("Range", np.int64(0), count, np.int64(1), rank=1)
+    return graph.op("Less", number, graph.op("Unsqueeze", lengths, np.array([1]), rank=2), rank=2)

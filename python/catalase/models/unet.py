@@ -12,6 +12,7 @@ from .. import nn, optim
 from .._internal.registry import Bool, Str
 from ..autograd import Tensor, concatenate
 from ..metrics import Metric
+from ..nn.onnx import Graph, Value, exporter
 from ..trans import Transformer, undo_transforms
 from .grids import CONV, GridModel, each
 from .model import scores
@@ -47,6 +48,22 @@ def _cropped(x: Tensor, shape: tuple[int, ...]) -> Tensor:
     """An odd length was rounded up when it was halved."""
     grid = shape[1:-1]
     return x if x.shape[1:-1] == grid else x[(slice(None), *(slice(0, n) for n in grid))]
+
+
+@exporter(_Net)
+def _net(graph: Graph, net: _Net, x: Value) -> Value:
+    kept: list[Value] = []
+    for level, convolutions in enumerate(net.down):
+        x = graph.layer(convolutions, x if not level else graph.layer(net.pool, x))
+        kept.append(x)
+    x = kept.pop()
+    axes = np.arange(1, x.rank - 1)
+    for larger, convolutions in zip(net.up, net.join, strict=True):
+        skip = kept.pop()
+        grid = graph.op("Slice", graph.op("Shape", skip, rank=1), axes[:1], axes[-1:] + 1)
+        cropped = graph.op("Slice", graph.layer(larger, x), np.zeros_like(axes), grid, axes)
+        x = graph.layer(convolutions, graph.op("Concat", skip, cropped, axis=-1))
+    return graph.layer(net.out, x)
 
 
 @declared
