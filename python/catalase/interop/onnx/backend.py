@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -28,7 +29,7 @@ def _refusal(message: str) -> Exception:
     from onnx.backend.test.runner import BackendIsNotSupposedToImplementIt
 
     kind = type("NotSupported", (BackendIsNotSupposedToImplementIt, _Refused), {})
-    return kind(message)  # type: ignore[no-any-return]
+    return kind(message)
 
 
 class PreparedModel:
@@ -100,7 +101,12 @@ class PreparedModel:
         if not onnx.defs.has(node.op_type, node.domain):
             return None
         schema = onnx.defs.get_schema(node.op_type, opsets.get(node.domain, 1), node.domain)
-        return schema.function_body if schema.has_function else None
+        if not schema.has_function:
+            return None
+        body = onnx.FunctionProto()
+        body.CopyFrom(schema.function_body)
+        body.attribute_proto.extend(a.default_value for a in schema.attributes.values() if a.default_value.name)
+        return body
 
     def _run(self, nodes: Any, values: dict[str, Any], opsets: Mapping[str, int]) -> None:
         """Compute nodes in their order, into ``values``."""
@@ -187,10 +193,9 @@ def prepare(model: Any, device: str = "CPU", **options: Any) -> PreparedModel:
     if not supports_device(device):
         raise ValueError(f"prepare: device must be 'CPU', got {shown(device)}")
     if not isinstance(model, onnx.ModelProto):
-        try:
-            model = onnx.load(model)
-        except TypeError:
-            raise TypeError(f"prepare: model must be an onnx.ModelProto or a path, got {shown(model)}") from None
+        if not isinstance(model, (str, os.PathLike)):
+            raise TypeError(f"prepare: model must be an onnx.ModelProto or a path, got {shown(model)}")
+        model = onnx.load(os.fspath(model))
     return PreparedModel(model)
 
 

@@ -132,7 +132,7 @@ def _divided(a: Array, b: Array) -> Array:
 
 OPERATORS |= {
     "Add": _arithmetic(np.add), "Sub": _arithmetic(np.subtract), "Mul": _arithmetic(np.multiply),
-    "Div": _arithmetic(_divided), "Pow": _arithmetic(lambda a, b: np.power(a, b) if b.dtype.kind != "u" or a.dtype.kind != "i" else np.power(a.astype(float), b)),
+    "Div": _arithmetic(_divided), "Pow": _arithmetic(np.power),
 }  # fmt: skip
 
 
@@ -165,12 +165,10 @@ def _elementwise(function: Callable[[Node, Any], Any]) -> Callable[..., Any]:
 OPERATORS |= {
     "LeakyRelu": _elementwise(lambda n, x: np.where(x < 0, n("alpha", 0.01) * x, x)),
     "Elu": _elementwise(lambda n, x: np.where(x < 0, n("alpha", 1.0) * np.expm1(x), x)),
-    "Selu": _elementwise(lambda n, x: n("gamma", 1.0507009873554805) * np.where(x > 0, x, n("alpha", 1.6732632423543772) * np.expm1(x))),
     "Celu": _elementwise(lambda n, x: np.maximum(0, x) + np.minimum(0, n("alpha", 1.0) * np.expm1(x / n("alpha", 1.0)))),
     "HardSigmoid": _elementwise(lambda n, x: np.clip(n("alpha", 0.2) * x + n("beta", 0.5), 0, 1)),
     "ThresholdedRelu": _elementwise(lambda n, x: np.where(x > n("alpha", 1.0), x, 0)),
     "Swish": _elementwise(lambda n, x: x / (1 + np.exp(-n("alpha", 1.0) * x))),
-    "Shrink": _elementwise(lambda n, x: np.where(x < -n("lambd", 0.5), x + n("bias", 0.0), np.where(x > n("lambd", 0.5), x - n("bias", 0.0), 0))),
 }  # fmt: skip
 
 
@@ -232,7 +230,7 @@ def _log_sum_exp(x: Any, axis: Any, keepdims: bool) -> Any:
 def _extreme(function: Any, sign: int) -> Callable[..., Any]:
     def run(x: Array, axis: Any, keepdims: bool) -> Any:
         if x.dtype.kind == "b":
-            return function(x, axis=axis, keepdims=keepdims)
+            return function(x, axis=axis, keepdims=keepdims, initial=bool(sign))
         bounds = (-np.inf, np.inf) if x.dtype.kind not in "iu" else (np.iinfo(x.dtype).min, np.iinfo(x.dtype).max)
         return function(x, axis=axis, keepdims=keepdims, initial=bounds[sign])
 
@@ -445,7 +443,8 @@ def _depth_to_space(node: Node, x: Array) -> Array:
 @operator("SpaceToDepth")
 def _space_to_depth(node: Node, x: Array) -> Array:
     (n, c, h, w), b = x.shape, node("blocksize")
-    return x.reshape(n, c, h // b, b, w // b, b).transpose(0, 3, 5, 1, 2, 4).reshape(n, c * b**2, h // b, w // b)
+    order = (0, 3, 5, 1, 2, 4) if node("mode", "DCR") == "DCR" else (0, 1, 3, 5, 2, 4)
+    return x.reshape(n, c, h // b, b, w // b, b).transpose(order).reshape(n, c * b**2, h // b, w // b)
 
 
 @operator("ReverseSequence")
@@ -493,11 +492,12 @@ def _unique(node: Node, x: Array) -> tuple[Array, ...]:
 @operator("EyeLike")
 def _eye_like(node: Node, x: Array) -> Array:
     dtype = x.dtype if node("dtype") is None else _dtype(node("dtype"))
-    return np.eye(*x.shape, k=node("k", 0), dtype=dtype)
+    return np.eye(x.shape[0], x.shape[1], k=node("k", 0), dtype=dtype)
 
 
 @operator("Range")
 def _range(node: Node, start: Array, limit: Array, delta: Array) -> Array:
+    start, limit, delta = (v.reshape(()) for v in (start, limit, delta))
     count = max(0, math.ceil((limit - start) / delta))
     return (start + np.arange(count) * delta).astype(start.dtype)
 
@@ -525,29 +525,29 @@ def _dtype(code: int) -> Any:
     return tensor_dtype_to_np_dtype(code)
 
 
-def _cast(x: Array, dtype: Any, node: Node) -> Array:
-    if dtype.kind == "O" or x.dtype.kind in "OUS" or dtype.kind == "V" or x.dtype.kind == "V":
-        if (
-            dtype.kind == "O"
-            or dtype.itemsize == 1
-            or x.dtype.itemsize == 1
-            or "4" in str(dtype)
-            or "2" in str(x.dtype)
-        ):
-            if x.dtype.kind in "OUS" and dtype in (np.float32, np.float64, np.float16):
-                return x.astype(str).astype(dtype)
-            raise Unsupported(f"a cast from {x.dtype} to {dtype}")
+_SATURATED = ("float8_", "float4_", "float6_")  # ONNX's rules of rounding to these are not NumPy's
+
+
+def _cast(x: Array, dtype: Any) -> Array:
+    if dtype.kind == "O" or (x.dtype.kind in "OUST" and dtype.kind not in "f"):
+        raise Unsupported(f"a cast from {x.dtype} to {dtype}")
+    if x.dtype.kind in "OUST":
+        return x.astype(str).astype(dtype)
+    if dtype.name.startswith(_SATURATED) and dtype != x.dtype:
+        raise Unsupported(f"a cast from {x.dtype} to {dtype}")
+    if dtype.name in ("int4", "uint4", "int2", "uint2"):  # towards zero, then the lowest bits
+        return x.astype(np.int32).astype(dtype)
     return x.astype(dtype)
 
 
 @operator("Cast")
 def _cast_to(node: Node, x: Array) -> Array:
-    return _cast(x, np.dtype(_dtype(node("to"))), node)
+    return _cast(x, np.dtype(_dtype(node("to"))))
 
 
 @operator("CastLike")
 def _cast_like(node: Node, x: Array, like: Array) -> Array:
-    return _cast(x, like.dtype, node)
+    return _cast(x, like.dtype)
 
 
 # Products.
@@ -580,7 +580,7 @@ def _gemm(node: Node, a: Array, b: Array, c: Any = None) -> Array:
 
 @operator("Einsum")
 def _einsum(node: Node, *xs: Array) -> Array:
-    return np.asarray(np.einsum(node("equation"), *xs))
+    return np.asarray(np.einsum(node("equation"), *map(_wide, xs))).astype(xs[0].dtype, copy=False)
 
 
 @operator("MatMulInteger")
@@ -764,11 +764,10 @@ def _max_unpool(node: Node, x: Array, index: Array, shape: Any = None) -> Array:
     small = small.reshape(*x.shape[:2], *own)
     if shape is None:
         return small
-    found = np.zeros(shape.tolist(), x.dtype).reshape(-1)
-    if math.prod(shape.tolist()) < small.size:
+    lengths = shape.tolist()
+    if any(n < m for n, m in zip(lengths, small.shape, strict=True)):
         raise Unsupported("an output_shape below the output")
-    found[index.ravel()] = x.ravel()
-    return found.reshape(shape.tolist())
+    return np.pad(small, [(0, n - m) for n, m in zip(lengths, small.shape, strict=True)])
 
 
 # Normalizations.
@@ -1091,7 +1090,7 @@ def _scan(node: Node, *given: Any) -> tuple[Any, ...]:
 
 OPERATORS |= {
     "SequenceEmpty": lambda node: [], "SequenceConstruct": lambda node, *xs: list(xs),
-    "SequenceAt": lambda node, xs, i: xs[int(i)], "SequenceLength": lambda node, xs: np.array(len(xs), np.int64),
+    "SequenceAt": lambda node, xs, i: xs[int(np.ravel(i)[0])], "SequenceLength": lambda node, xs: np.array(len(xs), np.int64),
     "Optional": lambda node, x=None: x, "OptionalHasElement": lambda node, x=None: np.array(x is not None),
     "OptionalGetElement": lambda node, x: x,
 }  # fmt: skip
@@ -1099,14 +1098,14 @@ OPERATORS |= {
 
 @operator("SequenceInsert")
 def _sequence_insert(node: Node, xs: list[Any], x: Any, place: Any = None) -> list[Any]:
-    at = len(xs) if place is None else int(place)
+    at = len(xs) if place is None else int(np.ravel(place)[0])
     at = at + len(xs) if at < 0 else at
     return [*xs[:at], x, *xs[at:]]
 
 
 @operator("SequenceErase")
 def _sequence_erase(node: Node, xs: list[Any], place: Any = None) -> list[Any]:
-    at = (-1 if place is None else int(place)) % len(xs)
+    at = (-1 if place is None else int(np.ravel(place)[0])) % len(xs)
     return [*xs[:at], *xs[at + 1 :]]
 
 
@@ -1156,7 +1155,7 @@ def _resize(node: Node, x: Array, *given: Any) -> Array:
         if how == "asymmetric":
             place = at / ratio
         elif how == "align_corners":
-            place = at * (n - 1) / (length - 1) if length > 1 else np.zeros(1)
+            place = at * (n - 1) / max(ratio * n - 1, 1)
         elif how == "half_pixel":
             place = (at + 0.5) / ratio - 0.5
         elif how == "pytorch_half_pixel":
@@ -1241,16 +1240,16 @@ def _col2im(node: Node, x: Array, shape: Array, block: Array) -> Array:
     pads, size = node("pads") or [0] * 2 * dims, block.tolist()
     full = [int(n) + pads[i] + pads[i + dims] for i, n in enumerate(shape)]
     counts = [(f - d * (k - 1) - 1) // s + 1 for f, d, k, s in zip(full, dilations, size, strides, strict=True)]
-    columns = x.reshape(x.shape[0], -1, *size, *counts)
-    found = np.zeros((*columns.shape[:2], *full), x.dtype)
+    columns: Any = x.reshape(x.shape[0], -1, *size, *counts)
+    found: Any = np.zeros((*columns.shape[:2], *full), x.dtype)
     for place in itertools.product(*map(range, size)):
         where = tuple(
             slice(p * d, p * d + (c - 1) * s + 1, s)
             for p, d, c, s in zip(place, dilations, counts, strides, strict=True)
         )
-        found[(slice(None), slice(None), *where)] += columns[(slice(None), slice(None), *place)]
+        found[(..., *where)] += columns[:, :, *place]
     cut = tuple(slice(pads[i], f - pads[i + dims]) for i, f in enumerate(full))
-    return found[(slice(None), slice(None), *cut)]
+    return np.asarray(found[(..., *cut)])
 
 
 # Texts.
