@@ -33,7 +33,7 @@ def close(found, wanted, tolerance=1e-5):
 
 @pytest.mark.parametrize(
     "make", [kinds.dense, kinds.regressor, kinds.sparse, kinds.packed, kinds.ensemble, kinds.neighbors, kinds.process,
-             kinds.ridge, kinds.euclidean, kinds.cnn, kinds.resnet, kinds.unet], ids=lambda f: f.__name__,
+             kinds.ridge, kinds.euclidean, kinds.cnn, kinds.resnet, kinds.unet, kinds.graph], ids=lambda f: f.__name__,
 )  # fmt: skip
 def test_onnxruntime_answers_as_predict(make, tmp_path):
     model, data, X = make()
@@ -148,6 +148,34 @@ def test_options_of_models_on_features_hold(make, tmp_path):
     X = np.floor(4 * kinds.X)
     model.fit(ct.data.NumpyDataset(X, kinds.Y), nb_epoch=2)
     close(run(model, tmp_path / "model.onnx", X), model.predict(X))
+
+
+def graphs_of_layers():
+    """Graphs that have every layer of a TensorGraph that is not a loss, with what they are fed."""
+    from catalase.models.tensorgraph import layers as L
+
+    image = L.Feature(shape=(None, 8, 8), scale=0.5, name="image")
+    conv = L.Conv2D(4, 3, in_layers=image)
+    up = L.Conv2DTranspose(3, 2, stride=2, in_layers=L.MaxPool2D(in_layers=conv))
+    both = L.Concat([conv, up], axis=-1)
+    flat = L.Flatten(in_layers=L.AvgPool2D(in_layers=both))
+    other = L.Feature(shape=(None, 5), name="other")
+    hidden = L.BatchNorm(L.Dense(6, activation_fn="tanh", in_layers=flat))
+    joined = L.Multiply([L.Add([hidden, L.Dense(6, in_layers=other)], weights=[0.5, 2.0]), L.Sigmoid(hidden)])
+    yield L.SoftMax(L.Dense(3, in_layers=L.Dropout(0.5, in_layers=L.ReLU(joined)))), {"image": (8, 8), "other": (5,)}
+    steps = L.Reshape((None, 6, 4), in_layers=L.Feature(shape=(None, 24), name="steps"))
+    yield L.Tanh(L.GRU(5, in_layers=L.LSTM(3, in_layers=L.Conv1D(4, 3, in_layers=steps)))), {"steps": (24,)}
+
+
+def test_graphs_of_layers_answer_as_predict(tmp_path):
+    for output, shapes in graphs_of_layers():
+        model = ct.models.TensorGraph(seed=0)
+        model.add_output(output)
+        feeds = {
+            name: np.random.default_rng(0).random((3, *shape)).astype(np.float32) for name, shape in shapes.items()
+        }
+        wanted = model.predict_on_batch(list(feeds.values()) if len(feeds) > 1 else feeds["steps"])
+        close(run(model, tmp_path / "model.onnx", feeds), wanted)
 
 
 @pytest.mark.parametrize("dims", [1, 2, 3])

@@ -9,6 +9,7 @@ import numpy as np
 
 from ... import nn
 from ...autograd import Tensor, no_grad
+from ...nn import onnx
 from ...nn.allowance import check_row, is_limited
 from .inputs import Feature, Input
 from .layer import Layer, Operation, Shape
@@ -164,3 +165,18 @@ class Graph(nn.Module):
                 stack.extend(above)
             self._orders[wanted] = sorted(needed)
         return self._orders[wanted]
+
+
+@onnx.exporter(Graph)
+def _net(graph: onnx.Graph, net: Graph, *features: onnx.Value) -> onnx.Value:
+    values: dict[int, onnx.Value] = {}
+    for i, x in zip(net.features, features, strict=True):
+        scale = getattr(net.nodes[i].layer, "scale", None)
+        values[i] = x if scale is None else graph.op("Mul", x, np.float32(scale))
+    for i in net._order(net.outputs):
+        if i not in values:
+            node = net.nodes[i]
+            if node.module is None:
+                raise TypeError(f"{graph.where}: the output needs {node.name}, which is no Feature")
+            values[i] = node.layer.exported(graph, node.module, [values[j] for j in node.inputs])
+    return values[net.outputs[0]]

@@ -13,6 +13,7 @@ from ... import nn
 from ..._internal.numbers import is_list, is_whole, shown
 from ..._internal.registry import AnyOf, Field, Int, List, Str, register
 from ...autograd import Tensor
+from ...nn import onnx
 from ...ops.checks import ACTIVATION_NAMES
 from ..settings import is_count
 
@@ -88,6 +89,15 @@ class Layer:
         """Return the output of the module for these inputs."""
         return module(*inputs)
 
+    def exported(self, graph: onnx.Graph, module: nn.Module, inputs: list[onnx.Value]) -> onnx.Value:
+        """Add the nodes of what `call` computes to a graph of ONNX."""
+        found: onnx.Value = graph.layer(module, *inputs)
+        return found
+
+    def operators(self, graph: onnx.Graph, *inputs: onnx.Value) -> onnx.Value:
+        """Add the nodes of what `compute` computes."""
+        raise TypeError(f"{graph.where}: the layer {type(self).__name__} of a TensorGraph is not exported")
+
     def compute(self, *inputs: Tensor) -> Tensor:
         """Return the output of a layer that has no parameters."""
         raise TypeError(f"{type(self).__name__} has no compute method")
@@ -117,6 +127,11 @@ class Operation(nn.Module):
 
     def forward(self, *inputs: Tensor) -> Tensor:
         return self.layer.compute(*inputs)
+
+
+@onnx.exporter(Operation)
+def _operation(graph: onnx.Graph, module: Operation, *inputs: onnx.Value) -> onnx.Value:
+    return module.layer.operators(graph, *inputs)
 
 
 def saved(**fields: Field) -> Callable[[_L], _L]:

@@ -15,6 +15,7 @@ from ..._internal.registry import Int, List, Object, register
 from ...autograd import Tensor, no_grad
 from ...feat import Featurizer
 from ...metrics import Metric
+from ...nn import onnx
 from ...trans import Transformer, undo_transforms
 from ..datapoints import batches, datapoints, is_list_of_arrays
 from ..load import load
@@ -308,6 +309,19 @@ class TensorGraph(NetModel):
         if isinstance(X, Feeds):
             return X  # in training the loss runs the graph, since it needs labels and weights too
         return self.graph.run(self._feeder.columns(X).tensors, self.graph.outputs)[0]
+
+    def _onnx_inputs(self, graph: onnx.Graph) -> list[Any]:
+        self.build()
+        if len(self.outputs) != 1:
+            raise ValueError(f"{graph.where}: the graph has {len(self.outputs)} outputs and needs one")
+        nodes = [self.graph.nodes[i] for i in self.graph.features]
+        return [
+            graph.input(n.name, np.float32, ("N", *self.graph.shapes[i][1:]))
+            for i, n in zip(self.graph.features, nodes, strict=True)
+        ]
+
+    def _onnx_output(self, graph: onnx.Graph, y: onnx.Value) -> onnx.Value:
+        return y
 
     def _training_rows(self, dataset: Any) -> Any:
         return fed_rows(self._feeder, dataset, in_order=self._in_order)

@@ -12,6 +12,7 @@ from ... import nn
 from ..._internal.numbers import is_list, is_whole, number, shown, whole_number
 from ..._internal.registry import AnyOf, Float, Int, List
 from ...autograd import Tensor, concatenate
+from ...nn.onnx import Graph, Value
 from ..settings import Share
 from .layer import PADDING, SIZES, Layer, Shape, each, padding_name, saved, sizes
 
@@ -51,6 +52,9 @@ class Flatten(Layer):
     def compute(self, *inputs: Tensor) -> Tensor:
         x = inputs[0]
         return x.reshape(x.shape[0], math.prod(x.shape[1:]))
+
+    def operators(self, graph: Graph, *inputs: Value) -> Value:
+        return graph.op("Flatten", inputs[0], axis=1, rank=2)
 
 
 class _Pool(Layer):
@@ -183,12 +187,18 @@ class SoftMax(Layer):
     def compute(self, *inputs: Tensor) -> Tensor:
         return inputs[0].softmax()
 
+    def operators(self, graph: Graph, *inputs: Value) -> Value:
+        return graph.op("Softmax", inputs[0], axis=-1)
+
 
 class _Activation(Layer):
     activation: ClassVar[str]
 
     def compute(self, *inputs: Tensor) -> Tensor:
         return nn.functional.activation(inputs[0], self.activation)
+
+    def operators(self, graph: Graph, *inputs: Value) -> Value:
+        return graph.activation(inputs[0], self.activation)
 
 
 @saved()
@@ -239,6 +249,9 @@ class Concat(Layer):
                 raise ValueError(f"inputs must agree but for axis {axis}, got rows of {[x.shape[1:] for x in inputs]}")
         return inputs[0] if len(inputs) == 1 else concatenate(inputs, axis)
 
+    def operators(self, graph: Graph, *inputs: Value) -> Value:
+        return graph.op("Concat", *inputs, axis=self.axis)
+
 
 @saved(weights=List(Float(), 1, 10_000, none=True))
 class Add(Layer):
@@ -269,6 +282,13 @@ class Add(Layer):
             total = total + part
         return total
 
+    def operators(self, graph: Graph, *inputs: Value) -> Value:
+        weights = self.weights or [1.0] * len(inputs)
+        total, *parts = (graph.op("Mul", x, np.float32(w)) for x, w in zip(inputs, weights, strict=True))
+        for part in parts:
+            total = graph.op("Add", total, part, rank=max(total.rank, part.rank))
+        return total
+
 
 @saved()
 class Multiply(Layer):
@@ -280,4 +300,10 @@ class Multiply(Layer):
         product = inputs[0]
         for x in inputs[1:]:
             product = product * x
+        return product
+
+    def operators(self, graph: Graph, *inputs: Value) -> Value:
+        product = inputs[0]
+        for x in inputs[1:]:
+            product = graph.op("Mul", product, x, rank=max(product.rank, x.rank))
         return product

@@ -10,6 +10,7 @@ from ... import nn
 from ..._internal.numbers import flag, fraction, number
 from ..._internal.registry import Bool, Float, Int
 from ...autograd import Tensor
+from ...nn.onnx import Graph, Value
 from .layer import (
     ACTIVATION,
     INITIALIZER,
@@ -49,6 +50,13 @@ def _convolution(layer: Any, dims: int, shape: Shape, filters: int, **options: A
 
 def _with_channels(x: Tensor, dims: int) -> Tensor:
     return x.reshape(*x.shape, 1) if x.ndim == dims + 1 else x
+
+
+def _exported(graph: Graph, module: nn.Module, x: Value, dims: int) -> Value:
+    """A convolution in a graph of ONNX; a last axis of one channel may be left out."""
+    x = graph.op("Unsqueeze", x, np.array([-1]), rank=dims + 2) if x.rank == dims + 1 else x
+    y: Value = graph.layer(module, x)
+    return y
 
 
 @saved(
@@ -106,6 +114,9 @@ class Conv1D(Layer):
     def call(self, module: nn.Module, inputs: list[Tensor]) -> Tensor:
         return module(_with_channels(inputs[0], 1))
 
+    def exported(self, graph: Graph, module: nn.Module, inputs: list[Value]) -> Value:
+        return _exported(graph, module, inputs[0], 1)
+
 
 class _Conv(Layer):
     dims: ClassVar[int]
@@ -144,6 +155,9 @@ class _Conv(Layer):
 
     def call(self, module: nn.Module, inputs: list[Tensor]) -> Tensor:
         return module(_with_channels(inputs[0], self.dims))
+
+    def exported(self, graph: Graph, module: nn.Module, inputs: list[Value]) -> Value:
+        return _exported(graph, module, inputs[0], self.dims)
 
 
 _BIASES = type(INITIALIZER)(choices=INITIALIZER.choices, none=True)
@@ -301,6 +315,10 @@ class _Recurrent(Layer):
 
     def call(self, module: nn.Module, inputs: list[Tensor]) -> Tensor:
         return module(inputs[0])[0]
+
+    def exported(self, graph: Graph, module: nn.Module, inputs: list[Value]) -> Value:
+        y: Value = graph.layer(module, inputs[0])[0]
+        return y
 
 
 @saved(n_hidden=Int(1), batch_size=Int(1, none=True))
