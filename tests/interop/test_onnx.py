@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -304,3 +306,20 @@ def test_what_cannot_be_exported_is_refused_in_a_sentence(tmp_path):
     with pytest.raises(TypeError, match="only a NormalizationTransformer is exported"):
         model.to_onnx(path)
     assert not path.exists()
+
+
+def test_the_page_about_onnx_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = (Path(__file__).parents[2] / "docs" / "onnx.md").read_text()
+    names = {"__name__": "page"}
+    for block in re.findall(r"```python\n(.*?)```", text, re.S):
+        exec(compile(block, "onnx.md", "exec"), names)  # noqa: S102
+    assert names["out"].shape == (100, 1) and abs(names["out"] - 300).max() < 100
+
+
+def test_models_of_other_libraries_are_refused(tmp_path):
+    linear = pytest.importorskip("sklearn.linear_model")
+    model = ct.models.SklearnModel(linear.LinearRegression())
+    model.fit(ct.data.NumpyDataset(kinds.X, kinds.X[:, :1]))
+    with pytest.raises(TypeError, match="this kind of model has no form in ONNX"):
+        model.to_onnx(tmp_path / "model.onnx")

@@ -69,7 +69,7 @@ EXTRAS = {"SklearnModel": ("sklearn", "skops"), "GBDTModel": ("sklearn", "lightg
 ABSENT = {name for name, needs in EXTRAS.items() if not all(map(importlib.util.find_spec, needs))}
 MODELS = {name: make for name, make in MODELS.items() if name not in ABSENT}
 # What is called on them; `METHODS` has what each takes.
-OF_ALL = ("fit", "predict", "predict_on_batch", "evaluate", "summary", "save", "to", "load_state_dict")
+OF_ALL = ("fit", "predict", "predict_on_batch", "evaluate", "summary", "save", "to_onnx", "to", "load_state_dict")
 OWN = {
     "LanguageModel": ("sample",),
     "Ensemble": ("predict_spread",),
@@ -88,6 +88,7 @@ WITHOUT_NETS = (
     *EXTRAS,
 )
 REFUSED = {(name, "summary") for name in WITHOUT_NETS}
+REFUSED |= {(name, "to_onnx") for name in ("NetModel", "SklearnModel", "GBDTModel")}
 WITHOUT_ARGUMENTS = {"make_optimizer", "to_config", "state_dict"}
 OPTIONS = {"per_task_metrics": False, "use_sample_weights": False, "mask_missing": True}
 
@@ -149,6 +150,7 @@ def arguments(name, method):
         "evaluate": lambda: call(rows, metric, None, **OPTIONS),
         "summary": lambda: call(4) if "size" in inspect.signature(getattr(models, name).summary).parameters else call(),
         "save": lambda: call("model"),
+        "to_onnx": lambda: call("model.onnx"),
         "to": lambda: call("cpu"),
         "load_state_dict": lambda: call(made(name).state_dict()),
         "sample": lambda: call(2, temperature=1.0, prefix="A", seed=0, max_length=3),

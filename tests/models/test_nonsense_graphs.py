@@ -83,6 +83,7 @@ METHODS = {
     "add_output": lambda: call(layers.Feature(shape=(None, 3))),
     "set_optimizer": lambda: call(ct.optim.SGD),
     "save": lambda: call("model"),
+    "to_onnx": lambda: call("model.onnx"),
     "restore": lambda: call("saved"),
     "to": lambda: call("cpu"),
     "load_state_dict": lambda: call(line_graph().state_dict()),

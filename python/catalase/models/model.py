@@ -388,13 +388,11 @@ class Model(Declared):
 
     def _onnx_inputs(self, graph: Graph) -> list[Any]:
         """Declare the inputs of a file of ONNX."""
-        raise TypeError(
-            f"{graph.where}: this kind of model has no form in ONNX; docs/onnx.md lists those that have one"
-        )
+        raise _without_onnx(graph)
 
     def _onnx_raw(self, graph: Graph, *inputs: Any) -> Value:
         """Add the nodes of what `_raw` computes."""
-        raise NotImplementedError
+        raise _without_onnx(graph)
 
     def _onnx_predictions(self, graph: Graph, *inputs: Any) -> Value:
         """Add the nodes of the predictions, transformers undone."""
@@ -517,6 +515,10 @@ class Model(Declared):
                     row = X.place(row)[0] if ragged else row
                     raise ValueError(f"{where}: X is not finite at row {row}; impute or drop it")
         return X
+
+
+def _without_onnx(graph: Graph) -> TypeError:
+    return TypeError(f"{graph.where}: this kind of model has no form in ONNX; docs/onnx.md lists those that have one")
 
 
 def check_rows(where: str, dataset: Any) -> None:
