@@ -13,7 +13,7 @@ backend = ct.interop.onnx.backend
 NODE = onnx.helper.make_node("Relu", ["x"], ["y"])
 INFO = [onnx.helper.make_tensor_value_info(name, 1, None) for name in "xy"]
 MODEL = onnx.helper.make_model(onnx.helper.make_graph([NODE], "g", INFO[:1], INFO[1:]))
-KINDS = {"model": "ours", "node": "ours", "inputs": "anything", "device": "device", "outputs_info": "anything"}
+KINDS = {"model": "path", "node": "ours", "inputs": "anything", "device": "device", "outputs_info": "anything"}
 FUNCTIONS = {
     "prepare": lambda: call(MODEL, "CPU"),
     "run_node": lambda: call(NODE, [ones(2, 3)], "CPU", None),
@@ -33,7 +33,9 @@ def test_functions_of_the_backend(name):
     assert not wrong, report(wrong)
 
 
-@pytest.mark.parametrize("inputs", [None, 3, "x", object(), 0.5, {"z": 1}, [ones(2), ones(2)], []])
+@pytest.mark.parametrize(
+    "inputs", [None, 3, "x", object(), 0.5, [object()], {"x": ones}, {"z": 1}, [ones(2), ones(2)], []]
+)
 def test_inputs_that_a_model_does_not_take(inputs):
     with pytest.raises((TypeError, ValueError), match="run: "):
         backend.run_model(MODEL, inputs)

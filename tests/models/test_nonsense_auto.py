@@ -66,4 +66,4 @@ def test_methods(method, fitted, tmp_path, monkeypatch):
 def test_everything_public_is_in_the_table():
     kind = ct.models.AutoModel
     found = {name for name in dir(kind) if not name.startswith("_") and inspect.isfunction(getattr(kind, name))}
-    assert found - {"to_config", "state_dict", "summary", "columns_of"} == set(METHODS)
+    assert found - {"to_config", "state_dict", "summary", "columns_of", "to_onnx"} == set(METHODS)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._internal.numbers import shown
+from ..._internal.numbers import path_of, shown
 from ...nn.onnx import onnx_package
 from .operators import OPERATORS, Node, Unsupported
 
@@ -71,7 +71,7 @@ class PreparedModel:
         names = [v.name for v in self._model.graph.input]
         if isinstance(inputs, Mapping):
             values = dict(inputs)
-        elif isinstance(inputs, Sequence) and len(inputs) <= len(names):
+        elif isinstance(inputs, (list, tuple)) and len(inputs) <= len(names):
             names = self.inputs if len(inputs) <= len(self.inputs) else names
             values = dict(zip(names, inputs, strict=False))
         else:
@@ -83,7 +83,7 @@ class PreparedModel:
                 f"run: the model takes {', '.join(self.inputs)}; "
                 + (f"missing: {', '.join(missing)}" if missing else f"it has no input {unknown[0]!r}")
             )
-        values = {**self._constants, **values}
+        values = {**self._constants, **{name: _value(name, value) for name, value in values.items()}}
         self._run(self._model.graph.node, values, self._opsets)
         return tuple(values[name] for name in self.outputs)
 
@@ -195,7 +195,15 @@ def prepare(model: Any, device: str = "CPU", **options: Any) -> PreparedModel:
     if not isinstance(model, onnx.ModelProto):
         if not isinstance(model, (str, os.PathLike)):
             raise TypeError(f"prepare: model must be an onnx.ModelProto or a path, got {shown(model)}")
-        model = onnx.load(os.fspath(model))
+        file = path_of("prepare", "model", model)
+        try:
+            model = onnx.load(file)
+        except FileNotFoundError:
+            raise FileNotFoundError(f"prepare: model: there is no file {str(file)!r}") from None
+        except (OSError, ValueError) as error:
+            raise ValueError(f"prepare: model: the file {str(file)!r} cannot be read: {error}") from None
+        except Exception as error:  # of protobuf, whose class has moved between its versions
+            raise ValueError(f"prepare: model: {str(file)!r} is no file of ONNX: {error}") from None
     return PreparedModel(model)
 
 
@@ -231,7 +239,16 @@ def is_compatible(model: Any, device: str = "CPU", **options: Any) -> bool:
 
 def supports_device(device: str) -> bool:
     """Whether models run on a device of this name, such as "CPU" or "CUDA:1"."""
-    return device == "CPU"
+    return isinstance(device, str) and device == "CPU"
+
+
+def _value(name: str, value: Any) -> Any:
+    """An input as a NumPy array, or as a list of them for a sequence."""
+    if value is None or isinstance(value, (np.ndarray, list)):
+        return value
+    if isinstance(value, (np.generic, bool, int, float, str)):
+        return np.asarray(value)
+    raise TypeError(f"run: inputs: {name} must be an array, got {shown(value)}")
 
 
 def _nodes(graph: Any) -> Any:
