@@ -24,7 +24,7 @@ from .batch_norm import BatchNorm
 from .conv_layers import _Conv
 from .embedding import Embedding
 from .graph import DirectedMessagePassing, GINConv, GraphConv, GraphGather, GraphPool, GraphReadout
-from .graph_attention import AttentiveFP, _Attention
+from .graph_attention import AttentiveFP, GATConv, _Attention
 from .layer_norm import LayerNorm
 from .layers import Dropout, Linear, Sequential, Softmax
 from .module import Module
@@ -593,6 +593,37 @@ def _graph_gather(graph: Graph, layer: Any, rows: Value, batch: Molecules) -> Va
     most = graph.op("Where", graph.op("IsInf", most), np.float32(0), most, rank=2)  # a molecule without atoms
     both = graph.op("Concat", batch.sums(rows, batch.molecule, batch.counts), most, axis=1)
     return graph.activation(both, layer.activation)
+
+
+@exporter(GATConv)
+def _gat(graph: Graph, layer: Any, rows: Value, batch: Molecules) -> Value:
+    source, target, heads = batch.source, batch.target, (-1, layer.heads, layer.out_features)
+    if layer.self_loops:
+        source, target = (graph.op("Concat", index, batch.number, axis=0) for index in (source, target))
+
+    def scored(x: Value, a: Any) -> Value:
+        """The product of each head's row with its vector, (rows, heads)."""
+        return graph.op(
+            "ReduceSum", graph.op("Mul", graph.reshape(x, heads), a.numpy()), np.array([2]), keepdims=0, rank=2
+        )
+
+    projected = graph.linear(rows, layer.w)
+    near = batch.gathered(projected, source)
+    if layer.w_target is None:
+        own = batch.gathered(scored(projected, layer.a_target), target)
+        both = graph.op("Add", own, batch.gathered(scored(projected, layer.a_source), source))
+        scores = graph.op("LeakyRelu", both, alpha=layer.negative_slope)
+    else:
+        both = graph.op("Add", batch.gathered(graph.linear(rows, layer.w_target), target), near)
+        scores = scored(graph.op("LeakyRelu", both, alpha=layer.negative_slope), layer.a_source)
+    shares = graph.op("Unsqueeze", batch.softmax(scores, target, rows), np.array([2]), rank=3)
+    weighted = graph.reshape(
+        graph.op("Mul", graph.reshape(near, heads), shares), [-1, layer.heads * layer.out_features]
+    )
+    found = batch.sums(weighted, target, rows)
+    if not layer.concat:
+        found = graph.op("ReduceMean", graph.reshape(found, heads), np.array([1]), keepdims=0, rank=2)
+    return found if layer.b is None else graph.op("Add", found, layer.b.numpy())
 
 
 @exporter(_Attention)
