@@ -404,7 +404,7 @@ class Model(Declared):
                         f"{graph.where}: transformers: only a NormalizationTransformer is exported, got {transformer!r}; set "
                         "model.transformers to [] and undo it on the outputs"
                     )
-                mean, std = transformer.statistics_for(y.rank)
+                mean, std = (a[:, None] if y.rank == 3 else a for a in (transformer.means, transformer.stds))
                 y = graph.op("Add", graph.op("Mul", y, np.asarray(std, np.float32)), np.asarray(mean, np.float32))
         return y
 

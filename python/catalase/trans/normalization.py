@@ -115,10 +115,6 @@ class NormalizationTransformer(Transformer):
         result: np.ndarray = array.astype(np.float64) * self._shaped("z", array.shape)[1]
         return result.astype(array.dtype if array.dtype.kind == "f" else np.float64)
 
-    def statistics_for(self, ndim: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return means and standard deviations in a shape that fits arrays of so many axes, (N, T) or (N, T, 1)."""
-        return (self.means[:, None], self.stds[:, None]) if ndim == 3 else (self.means, self.stds)
-
     def _shaped(self, name: str, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
         """Return means and standard deviations in a shape that fits an array of `shape`."""
         size = len(self.means)
