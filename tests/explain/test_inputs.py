@@ -45,9 +45,9 @@ def binding():
     return model, *dna(60, 2, True)
 
 
-def share_found(importance, starts, width=len(MOTIF)):
+def share_found(importance, starts):
     """The share of rows in which the mean importance is highest at the motif among all stretches of its length."""
-    means = np.array([np.convolve(row, np.ones(width) / width, "valid") for row in importance])
+    means = np.array([np.convolve(row, np.ones(len(MOTIF)) / len(MOTIF), "valid") for row in importance])
     return float(np.mean(np.abs(means.argmax(axis=1) - starts) <= 1))
 
 
@@ -126,7 +126,7 @@ def test_the_gradient_of_pixels_is_by_the_pixel_as_it_is_given(rng):
 
 @pytest.mark.parametrize("method", ["mutations", "gradient"])
 def test_an_optimized_input_is_never_worse_and_is_equal_from_run_to_run(binding, method):
-    model, X, _ = binding
+    model, *_ = binding
     start = dna(1, 9, False)[0]
     found = ct.explain.optimize_input(model, start, 60, method, seed=3)
     again = ct.explain.optimize_input(model, start, 60, method, seed=3)
@@ -154,7 +154,7 @@ def test_bad_input_is_one_sentence(binding):
                          (tokens, "model must read arrays of numbers for gradients")):  # fmt: skip
         with pytest.raises(TypeError, match=f"saliency: {match}"):
             ct.explain.saliency(wrong, np.ones((2, 4), np.float32))
-    with pytest.raises(TypeError, match="saliency: model must be a model of catalase.models"):
+    with pytest.raises(TypeError, match=r"saliency: model must be a model of catalase\.models"):
         ct.explain.saliency(None, X)
     with pytest.raises(ValueError, match="task must be below 1, the number of tasks, got 2"):
         ct.explain.saliency(model, X, 2)

@@ -10,6 +10,7 @@ from catalase import workflow
 from catalase.data.labelled_table import LabelledTable
 from catalase.demo.data import find_files, load_measured
 from catalase.models import AutoModel
+from catalase.workflow.report import report_of
 
 
 @pytest.fixture(scope="module")
@@ -109,3 +110,12 @@ def test_a_split_by_scaffolds_holds_scaffolds_out(table):
         part: {s for s, p in zip(scaffolds, outcome.parts, strict=True) if p == part} for part in ("train", "test")
     }
     assert not of_part["train"] & of_part["test"]
+
+
+def test_the_report_draws_the_worst_molecules_with_the_contributions_of_their_atoms(trained):
+    _, model, outcome = trained
+    found = outcome.contributions["activity"]
+    assert found and all(outcome.parts[row] == "test" for row in found)
+    for row, values in found.items():
+        assert np.array_equal(values, ct.explain.atoms(model, [outcome.smiles[row].strip()])[0])
+    assert "Atoms that raise the prediction are red" in report_of(outcome)

@@ -51,6 +51,6 @@ def morgan_origins(molecules: list[Any], generator: Any) -> list[Origins]:
         weights = 1 / (several * inside.sum(axis=1))
         keys, place = np.unique(atoms << 32 | bits[environment], return_inverse=True)
         times = np.bincount(place, minlength=len(keys))
-        shares = np.bincount(place, weights[environment], minlength=len(keys))
+        shares: Any = np.bincount(place, weights[environment], minlength=len(keys))
         found.append(Origins(keys >> 32, keys & (2**32 - 1), times, shares))
     return found

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from .._internal.lazy import attach
 
 if TYPE_CHECKING:
-    from .molecules import atoms
     from .gradients import integrated_gradients, saliency
-    from .substitutions import mutagenesis, occlusion
+    from .molecules import atoms
     from .optimizing import Optimized, optimize_input
+    from .substitutions import mutagenesis, occlusion
 
 __all__ = ["Optimized", "atoms", "integrated_gradients", "mutagenesis", "occlusion", "optimize_input", "saliency"]
 

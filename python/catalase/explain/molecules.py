@@ -206,7 +206,8 @@ def _generator(fingerprint: CircularFingerprint) -> Any:
 
 def _shared(row: _FLOATS, origins: Origins, size: int) -> _FLOATS:
     """Divide what each bit contributes among the atoms that it comes from."""
-    return np.bincount(origins.atoms, row[origins.bits] * origins.shares, minlength=size)
+    found = np.bincount(origins.atoms, row[origins.bits] * origins.shares, minlength=size)
+    return found.astype(np.float64)
 
 
 def _masked_rows(X: NDArray[Any], origins: list[Origins], sizes: list[int], counts: bool) -> NDArray[Any]:

@@ -20,8 +20,8 @@ from ..models.net import NetModel
 from ..models.tensorgraph import TensorGraph
 from ..nn.losses import SigmoidCrossEntropy, SoftmaxCrossEntropy
 from ..ops import softmax
-from ..trans import undo_transforms
 from ..train.fit import usual_forward
+from ..trans import undo_transforms
 
 _ROWS = 1000  # whose gradients are computed together
 _SMALL = 1e-3  # change of a prediction by which the slope of its units is found, where no other is given
@@ -49,7 +49,7 @@ class Target:
         self.where, self.task = where, whole_number(where, "task", task, 0)
         self.label = None if label is None else whole_number(where, "label", label, 0)
         self.members = [Target(where, one, task, label) for one in model.members] if type(model) is Ensemble else []
-        self.model = model
+        self.model: Any = model
         self.logits = isinstance(model, NetModel) and isinstance(model.loss, (SoftmaxCrossEntropy, SigmoidCrossEntropy))
         if self.logits and not isinstance(model, TensorGraph):
             self.model = copy.deepcopy(model)
