@@ -153,3 +153,20 @@ def test_bad_input_is_one_sentence(known):
     model.featurizer = ct.feat.MACCSKeysFingerprint()
     with pytest.raises(ValueError, match="whose features come from no atoms"):
         ct.explain.atoms(model, ["CCO"])
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_exact_contributions_of_a_process_that_classifies_sum_to_its_log_odds(known, classes):
+    smiles, y, held_out = known
+    featurizer = ct.feat.CircularFingerprint(size=512)
+    labels = np.minimum(y, classes - 1)
+    model = ct.models.TanimotoGP(1, 512, mode="classification", n_classes=classes)
+    model.fit(ct.data.NumpyDataset(featurizer(smiles), labels, featurizer=featurizer))
+    found = []
+    for label in range(classes):
+        parts, base = ct.explain.atoms(model, held_out, "exact", label=label, return_base=True)
+        assert np.ptp(base) < 1e-6
+        found.append(1 / (1 + np.exp(-np.array([values.sum() for values in parts]) - base)))
+    chances = np.stack(found, axis=1)
+    expected = model.predict_uncertainty(featurizer(held_out))[0][:, 0]
+    np.testing.assert_allclose(chances / chances.sum(axis=1, keepdims=True), expected, atol=1e-6)

@@ -21,7 +21,7 @@ def rows_of_x(where: str, X: Any) -> NDArray[Any]:
         raise ValueError(f"{where}: X must have one row or more, of one number or more, got shape {X.shape}")
     if X.dtype.kind not in "fiub" or not np.isfinite(X).all():
         raise ValueError(f"{where}: X must hold finite numbers; impute or drop the others")
-    return X
+    return X.astype(np.float32) if X.dtype.kind == "b" else X
 
 
 def saliency(model: Any, X: Any, task: int = 0, *, label: int | None = None) -> NDArray[np.float32]:

@@ -69,7 +69,9 @@ def occlusion(
     grid = X.shape[1:-1]
     window = whole_number(where, "window", window, 1, min(grid))
     stride = whole_number(where, "stride", stride, 1, window)
-    fill = number(where, "fill", fill)
+    fill = number(where, "fill", fill, at_least=-1e30, below=1e30)
+    if X.dtype.kind in "iu" and not (fill.is_integer() and np.iinfo(X.dtype).min <= fill <= np.iinfo(X.dtype).max):
+        raise ValueError(f"{where}: fill must be a number that X can hold, which is {X.dtype}, got {fill:g}")
     starts = [np.unique([*range(0, size - window + 1, stride), size - window]) for size in grid]
     corners = np.stack(np.meshgrid(*starts, indexing="ij"), axis=-1).reshape(-1, len(grid))
     places = [tuple(slice(int(c), int(c) + window) for c in corner) for corner in corners]

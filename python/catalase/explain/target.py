@@ -59,7 +59,7 @@ class Target:
         """Return the number of each row of X."""
         if self.members:
             return np.mean([member.scores(X) for member in self.members], axis=0)
-        return self._chosen(np.asarray(self.model.predict(X, raw=self.logits), np.float64))
+        return self._chosen(np.asarray(self.model._undone(self.where, X, () if self.logits else None), np.float64))
 
     def _chosen(self, found: NDArray[Any]) -> NDArray[Any]:
         """Return the task, and the class, of outputs (N, tasks) or (N, tasks, classes)."""
