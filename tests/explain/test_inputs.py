@@ -169,3 +169,28 @@ def test_bad_input_is_one_sentence(binding):
     one_class = ct.models.CNN(1, 4, 1, layer_filters=[4], kernel_size=3, n_classes=2, seed=0)
     with pytest.raises(ValueError, match="X must be one row, got 60"):
         ct.explain.optimize_input(one_class, X)
+
+
+@pytest.mark.parametrize("pool", ["max", "average"])
+@pytest.mark.parametrize("mode", ["regression", "classification"])
+@pytest.mark.parametrize("layers", [[6], [6, 5]])
+def test_mutagenesis_of_what_changes_equals_whole_predictions(rng, pool, mode, layers):
+    model = ct.models.CNN(1, 4, 1, layer_filters=layers, kernel_size=3, pool_type=pool, mode=mode, dense_layer_size=7,
+                          weight_init_stddevs=0.5, batch_norm=len(layers) == 2, seed=0)  # fmt: skip
+    if mode == "regression":
+        data = ct.data.NumpyDataset(np.ones((4, 3)), np.arange(4.0))
+        model.transformers = [ct.trans.NormalizationTransformer(transform_y=True, dataset=data)]
+    X = np.eye(4, dtype=np.float32)[rng.integers(0, 4, (2, 23))]
+    X[1, 3] = 0  # an unknown letter
+    found = ct.explain.mutagenesis(model, X)
+
+    def score(x):
+        p = model.predict(x)[:, 0].astype(float)
+        return p if mode == "regression" else np.log(p[:, 1] / p[:, 0])
+
+    for row in range(2):
+        for place in range(23):
+            changed = np.repeat(X[row : row + 1], 4, axis=0)
+            changed[:, place] = np.eye(4)
+            expected = score(changed) - score(X[row : row + 1])
+            np.testing.assert_allclose(found[row, place], expected, atol=2e-5)
