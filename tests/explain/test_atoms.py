@@ -82,7 +82,16 @@ def test_exact_contributions_find_the_cause_and_sum_to_the_prediction_less_the_b
     assert share_found(ct.explain.atoms(model, held_out), held_out) >= 0.95
 
 
-def test_masking_explains_neighbours_forests_ensembles_and_automodel(known):
+def test_masking_of_a_forest_finds_the_cause(known):
+    ensemble = pytest.importorskip("sklearn.ensemble")
+    smiles, y, held_out = known
+    featurizer = ct.feat.CircularFingerprint(size=512)
+    model = ct.models.SklearnModel(ensemble.RandomForestRegressor(40, max_features=0.3, random_state=0))
+    model.fit(ct.data.NumpyDataset(featurizer(smiles), y, featurizer=featurizer))
+    assert share_found(ct.explain.atoms(model, held_out), held_out) >= 0.95
+
+
+def test_masking_explains_neighbours_ensembles_and_automodel(known):
     smiles, y, held_out = known
     featurizer = ct.feat.CircularFingerprint(size=512)
     data = ct.data.NumpyDataset(featurizer(smiles), y, featurizer=featurizer)
