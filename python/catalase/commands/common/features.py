@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from ..._internal.text import strip_white
 from .options import list_of, name, whole_number
 
 if TYPE_CHECKING:
@@ -75,16 +76,17 @@ def featurizer_of(options: argparse.Namespace) -> Featurizer:
     return parts[0] if len(parts) == 1 else feat.Combined(*parts)
 
 
-def scaled(featurizer: Featurizer, smiles: Any) -> Featurizer:
-    """Return the featurizer with its descriptors scaled to mean 0 and deviation 1 over some molecules."""
+def fitted(featurizer: Featurizer, smiles: Any) -> Featurizer:
+    """Return the featurizer fitted to some molecules: descriptors of mean 0 and deviation 1, the tokens that occur."""
     from ... import data, feat, trans
 
     if isinstance(featurizer, feat.Descriptors):
-        fitted = data.NumpyDataset(featurizer(smiles))
-        scaler = trans.NormalizationTransformer(transform_X=True, dataset=fitted)
+        scaler = trans.NormalizationTransformer(transform_X=True, dataset=data.NumpyDataset(featurizer(smiles)))
         return feat.TransformedFeaturizer(featurizer, [scaler])
     if isinstance(featurizer, feat.Combined):
-        parts = [scaled(part, smiles) for part in featurizer.featurizers]
+        parts = [fitted(part, smiles) for part in featurizer.featurizers]
         changed = any(new is not old for new, old in zip(parts, featurizer.featurizers, strict=True))
         return feat.Combined(*parts) if changed else featurizer
+    if isinstance(featurizer, feat.SmilesTokens):
+        return feat.SmilesTokens(data.SmilesTokenizer.fit(map(strip_white, smiles), unknown="token"))
     return featurizer
