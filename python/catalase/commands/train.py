@@ -72,8 +72,8 @@ def add(commands: Commands) -> None:
         choices=["auto", "gp", "forest", "knn", "ridge", "dense", "graph", "sequence"],
         help="auto: several kinds, measured on molecules that they have not seen, which answer together; gp, forest, knn, "
         "ridge: one of these; dense, graph, sequence: one net with the settings below, a dense one on --features, a D-MPNN "
-        "on molecular graphs, with --features beside them, or a GRU that reads the SMILES as they are written (default: "
-        "auto; dense where a setting of a net is given)",
+        "on molecular graphs, with --features beside them, or a GRU that reads canonical SMILES (default: auto; "
+        "dense where a setting of a net is given)",
     )
     parser.add_argument(
         "--time-budget",

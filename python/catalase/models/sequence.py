@@ -167,7 +167,7 @@ class SequenceModel(NetModel):
         return super()._datapoints(where, given, featurizer)
 
     def _check_width(self, where: str, featurizer: Featurizer) -> None:
-        self._check_tokenizer(where, featurizer, "model.featurizer has")
+        self._check_tokenizer(where, featurizer, "model.featurizer has", "set SmilesTokens(model.tokenizer)")
 
     def _by_row(self, where: str, rows: Any, predictions: NDArray[Any]) -> Any:
         """With ``per_step`` an array of each sequence's own length."""
@@ -235,13 +235,18 @@ class SequenceModel(NetModel):
         y, w = np.asarray(flat(dataset.y)), np.asarray(flat(dataset.w))
         self._check_labels(where, y, w, dataset.X.place if self.per_step else None)
 
-    def _check_tokenizer(self, where: str, of: Any, what: str = "the dataset was made by") -> None:
+    def _check_tokenizer(
+        self,
+        where: str,
+        of: Any,
+        what: str = "the dataset was made by",
+        advice: str = "make it by SequenceDataset.from_texts(texts, model.tokenizer)",
+    ) -> None:
         """Refuse tokens, of a dataset or a featurizer, that mean other letters than those of the model."""
         found = getattr(of, "tokenizer", None)
         if found is not None and self.tokenizer is not None and found.tokens != self.tokenizer.tokens:
             raise ValueError(
-                f"{where}: {what} another tokenizer than the model's, so its token numbers mean other "
-                "letters; make it by SequenceDataset.from_texts(texts, model.tokenizer)"
+                f"{where}: {what} another tokenizer than the model's, so its token numbers mean other letters; {advice}"
             )
 
     def _check_per_step(self, where: str, dataset: Any) -> None:

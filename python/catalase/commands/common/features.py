@@ -7,7 +7,6 @@ import itertools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ..._internal.text import strip_white
 from .options import list_of, name, whole_number
 
 if TYPE_CHECKING:
@@ -88,5 +87,8 @@ def fitted(featurizer: Featurizer, smiles: Any) -> Featurizer:
         changed = any(new is not old for new, old in zip(parts, featurizer.featurizers, strict=True))
         return feat.Combined(*parts) if changed else featurizer
     if isinstance(featurizer, feat.SmilesTokens):
-        return feat.SmilesTokens(data.SmilesTokenizer.fit(map(strip_white, smiles), unknown="token"))
+        from ...feat.smiles_tokens import spelled
+
+        texts, _ = spelled(list(smiles), featurizer.canonical)
+        return feat.SmilesTokens(data.SmilesTokenizer.fit(texts, unknown="token"), featurizer.canonical)
     return featurizer

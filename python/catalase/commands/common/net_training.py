@@ -118,7 +118,8 @@ def _featurizer(options: argparse.Namespace) -> Any:
                 f"--{option.replace('_', '-')} is for --model {kinds}; leave it out for a {options.model} net"
             )
     if options.model == "sequence":
-        return feat.SmilesTokens(data.SmilesTokenizer([], unknown="token"))  # until it is fitted to the training part
+        # Without tokens until it is fitted to the training part.
+        return feat.SmilesTokens(data.SmilesTokenizer([], unknown="token"), canonical=True)
     return feat.MolGraphFeaturizer(extra=None if options.features is None else featurizer_of(options))
 
 
