@@ -34,8 +34,8 @@ __device__ __forceinline__ i64 segment_of(const i64* offsets, i64 segments, i64 
 }  // namespace catalase
 
 extern "C" __global__ void __launch_bounds__(256)
-    list_sum_f32(const i64* offsets, const i32* index, i64 mean, const float* x, i64 x_row, const float* z,
-                 i64 z_row, const i32* kind, i64 relu, float* out, i64 columns, i64 n) {
+    list_sum_f32(const i64* offsets, const i32* index, i64 mean, const float* x, i64 x_row, const float* z, i64 z_row,
+                 const i32* kind, i64 relu, float* out, i64 columns, i64 n) {
   for (i64 i = global_thread(); i < n; i += global_threads()) {
     const i64 r = i / columns, c = i % columns, begin = offsets[r], end = offsets[r + 1];
     float total = 0.0f;

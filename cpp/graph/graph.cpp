@@ -115,7 +115,7 @@ void transpose_lists(const RowLists& lists, Index rows, Index* offsets, std::int
 }
 
 #define CATALASE_INSTANCES(T)                                                                                          \
-  template void list_sum<T>(const RowLists&, const SumArgs<T>&); \
+  template void list_sum<T>(const RowLists&, const SumArgs<T>&);                                                       \
   template void list_max<T>(const RowLists&, MatrixView<const T>, MatrixView<T>);                                      \
   template void list_max_backward<T>(const RowLists&, MatrixView<const T>, MatrixView<const T>, MatrixView<T>);        \
   template void segment_softmax<T>(const RowLists&, MatrixView<const T>, MatrixView<T>);                               \

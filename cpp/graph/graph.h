@@ -53,7 +53,7 @@ struct SumArgs {
   MatrixView<const T> x;
   MatrixView<T> out;
   bool mean = false;
-  MatrixView<const T> z{};               // without data: nothing is added
+  MatrixView<const T> z{};             // without data: nothing is added
   const std::int32_t* kind = nullptr;  // list r adds row kind[r] of z, or row r
   bool relu = false;                   // after z
 };

@@ -82,3 +82,17 @@ def test_a_single_molecule_is_drawn_as_svg_or_not_at_all():
     picture = molecule_svg("c1ccccc1O", width=120, height=90)
     assert b"<svg" in picture and b"width='120px'" in picture and picture != molecule_svg("CCO", width=120, height=90)
     assert molecule_svg("C1CC") is None and molecule_svg("") is None and molecule_svg("C" * 501) is None
+
+
+def test_contributions_colour_atoms_on_one_scale_and_must_be_those_of_the_molecule():
+    plain, coloured = chem.draw(["CCO", "C"]), chem.draw(["CCO", "C"], contributions=[[1.0, 0.0, -1.0], None])
+    assert size(coloured) == size(plain) and coloured != plain
+    assert coloured == chem.draw(["CCO", "C"], contributions=[[2.0, 0.0, -2.0], None])
+    with pytest.raises(
+        ValueError, match="contributions must have a finite number for each of the 3 atoms of molecule 0"
+    ):
+        chem.draw(["CCO"], contributions=[[1.0]])
+    with pytest.raises(ValueError, match="contributions must have the numbers of each of the 1 molecules"):
+        chem.draw(["CCO"], contributions=[])
+    with pytest.raises(ValueError, match="without highlight"):
+        chem.draw(["CCO"], contributions=[None], highlight=[()])

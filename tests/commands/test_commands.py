@@ -93,6 +93,7 @@ def test_every_module_of_the_folder_is_the_command_of_its_name():
         "train",
         "evaluate",
         "predict",
+        "explain",
         "standardize",
         "featurize",
         "screen",

@@ -25,6 +25,7 @@ VALUES = {
     "train": {"table": "t.csv", "task": "y", "out": "new", "errors_file": "e.csv"},
     "evaluate": {"model": "m", "table": "t.csv", "errors_file": "e.csv"},
     "predict": {"model": "m", "table": "t.csv", "out": "p.csv", "errors_file": "e.csv"},
+    "explain": {"model": "m", "table": "t.csv", "out": "x.csv", "png": "x.png", "errors_file": "e.csv"},
     "featurize": {"table": "t.csv", "out": "f.csv", "errors_file": "e.csv"},
     "standardize": {"table": "t.csv", "out": "c.csv", "task": "y", "errors_file": "e.csv"},
     "screen": {

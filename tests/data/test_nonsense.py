@@ -95,7 +95,7 @@ def test_methods_of_datasets(name, method, here):
 
 CONSTRUCTORS = {
     "NumpyDataset": lambda: call(ones(4, 3), featurizer=ct.feat.CircularFingerprint(), **COLUMNS),
-    "SequenceDataset": lambda: call([[5, 6], [7], [8, 9], [4]], bucket_batches=50, empty="error", per_step=False, **COLUMNS),
+    "SequenceDataset": lambda: call([[5, 6], [7], [8, 9], [4]], bucket_batches=50, empty="error", per_step=False, featurizer=ct.feat.SmilesTokens(data.DNATokenizer()), **COLUMNS),
     "GraphDataset": lambda: call(ct.ops.mol_graphs(["CCO", "C", "CN", "OO"]), featurizer=ct.feat.MolGraphFeaturizer(), **COLUMNS),
     "ImageDataset": lambda: call([f"pictures/{i}.png" for i in range(4)], size=(4, 4), mode="L", **COLUMNS),
     "DiskDataset": lambda: call("disk", window_bytes=100, verify=True),

@@ -9,7 +9,7 @@ import pytest
 from catalase import data, feat, trans
 from tests.nonsense import Target, call, ones, report
 
-KINDS = {"*featurizers0": "ours", "*featurizers1": "ours", "featurizer": "ours", "transformers": "list of ours", "datapoints": "list of ours", "config": "ours", "other": "anything", "length": "whole?", "dtype": "dtype"}  # fmt: skip
+KINDS = {"*featurizers0": "ours", "*featurizers1": "ours", "featurizer": "ours", "tokenizer": "ours", "transformers": "list of ours", "datapoints": "list of ours", "config": "ours", "other": "anything", "length": "whole?", "dtype": "dtype"}  # fmt: skip
 
 
 def scaler():
@@ -25,6 +25,7 @@ CONSTRUCTORS = {
     "MolGraphFeaturizer": lambda: call(features="dmpnn", extra=feat.Descriptors(["MolWt"])),
     "ConvMolFeaturizer": lambda: call(master_atom=False, use_chirality=False, atom_properties=[], per_atom_fragmentation=False),
     "MolGraphConvFeaturizer": lambda: call(use_edges=True, use_chirality=False, use_partial_charge=False),
+    "SmilesTokens": lambda: call(data.SmilesTokenizer(["C", "O"]), canonical=False),
     "DNAOneHotFeaturizer": lambda: call(length=4, reverse_complement=False, dtype="uint8"),
     "TransformedFeaturizer": lambda: call(feat.CircularFingerprint(size=64), [scaler()]),
     "Combined": lambda: call(feat.CircularFingerprint(size=64), feat.Descriptors(["MolWt"])),
@@ -40,6 +41,7 @@ MADE = {
     "MolGraphFeaturizer": (lambda: feat.MolGraphFeaturizer(extra=feat.Descriptors(["MolWt"])), ["CCO", "C"]),
     "ConvMolFeaturizer": (lambda: feat.ConvMolFeaturizer(), ["CCO", "C"]),
     "MolGraphConvFeaturizer": (lambda: feat.MolGraphConvFeaturizer(), ["CCO", "C"]),
+    "SmilesTokens": (lambda: feat.SmilesTokens(data.SmilesTokenizer(["C", "O"])), ["CCO", "C"]),
     "DNAOneHotFeaturizer": (lambda: feat.DNAOneHotFeaturizer(length=4), ["ACG", "T"]),
     "TransformedFeaturizer": (lambda: feat.TransformedFeaturizer(feat.CircularFingerprint(size=64), [scaler()]), ["C"]),
     "Combined": (lambda: feat.Combined(feat.CircularFingerprint(size=64), feat.Descriptors(["MolWt"])), ["C"]),

@@ -268,3 +268,16 @@ def test_a_last_batch_of_one_row_is_left_out_of_an_epoch(rng):
     assert steps(10, batch_size=4) == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]
     assert steps(1, batch_size=1) == steps(1, batch_size=4) == [(0, 0), (1, 0)]
     assert len(steps(3, batch_size=1)) == 6
+
+
+def test_the_loss_of_dmpnn_is_the_mean_over_the_labels_that_are_there(rng):
+    y = rng.standard_normal((len(CHAINS), 2))
+    y[rng.random(y.shape) < 0.4] = np.nan
+    data = ct.data.GraphDataset(ct.ops.mol_graphs(CHAINS), y)
+    still = {"init_lr": 1e-30, "max_lr": 1e-30, "final_lr": 1e-30}
+    model = dmpnn(n_tasks=2, batch_size=len(CHAINS), **still)
+    history = model.fit(data, nb_epoch=1, valid=data)
+    errors = (model.predict(data) - y) / model.module.label_scale.numpy()
+    expected = np.nanmean(errors**2)
+    assert history["loss"][0] == pytest.approx(expected, rel=1e-5)
+    assert history["valid_loss"][0] == pytest.approx(expected, rel=1e-5)

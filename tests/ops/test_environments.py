@@ -271,10 +271,22 @@ def test_all_depths_in_one_operation_are_the_updates_one_by_one(names, depth, di
     whole = functional.message_passing(z, w, batch.bonds, *b)
     z, w, *b = leaves[1]
     h = z.relu()
+    summed_first = h.numpy()
     for level in batch.bonds:
-        more = {"kind": level.kind, "transposed": level.transposed, "kinds": level.kinds, "b": b[0] if b else None}
-        h = functional.message_update(h, w, level.index, level.offsets, z=z, **more)
+        more = {"kind": level.kind, "transposed": level.transposed, "kinds": level.kinds}
+        product, added = functional.linear(h, w), z + b[0] if b else z
+        h = functional.gather_sum(product, level.index, level.offsets, z=added, relu=True, **more)
+        summed_first = ops.message_update(
+            summed_first,
+            arrays[1],
+            level.index,
+            level.offsets,
+            z=arrays[0],
+            kind=level.kind,
+            b=arrays[2] if b else None,
+        )
     assert np.array_equal(whole.numpy(), h.numpy())
+    assert np.allclose(whole.numpy(), summed_first, rtol=1e-10, atol=1e-10 * np.abs(summed_first).max(initial=1))
     factor = rng.standard_normal(h.shape)
     (whole * factor).sum().backward()
     (h * factor).sum().backward()

@@ -173,6 +173,12 @@ def _of_graphs(model: Any, y: Any) -> tuple[Any, Any]:
     return model, ct.data.GraphDataset(featurizer(SMILES), y, featurizer=featurizer)
 
 
+def _of_tokens() -> tuple[Any, Any]:
+    featurizer = ct.feat.SmilesTokens(SmilesTokenizer.fit(SMILES, unknown="token"), canonical=True)
+    model = models.SequenceClassifier(2, featurizer.tokenizer, bidirectional=True, pool="max", dropout=0.3, **READER)
+    return model, SequenceDataset(featurizer(SMILES), CLASSES, featurizer=featurizer)
+
+
 NEEDS = {"estimator": ("sklearn", "skops"), "boosted": ("sklearn", "lightgbm")}  # packages of extras
 
 # The name of each saved model, how it was made with what it learned from, and what it is asked.
@@ -263,6 +269,7 @@ MODELS: dict[str, tuple[Callable[[], tuple[Any, Any]], Any]] = {
         ),
         TEXTS,
     ),
+    "sequence_of_smiles": (_of_tokens, SMILES),
     "language": (lambda: (models.LanguageModel(LETTERS, dropout=0.1, truncation=3, **READER), text_rows(None)), TEXTS),
     "graph_of_every_layer": (lambda: (graph(), None), [numbers(4, 4, 4, 1), numbers(4, 2)]),
     "net": (_net, numbers(10, 16)),

@@ -10,6 +10,7 @@ from catalase import workflow
 from catalase.data.labelled_table import LabelledTable
 from catalase.demo.data import find_files, load_measured
 from catalase.models import AutoModel
+from catalase.workflow.report import report_of
 
 
 @pytest.fixture(scope="module")
@@ -127,3 +128,12 @@ def test_a_model_that_is_the_best_baseline_is_said_to_score_as_it_does(table):
     assert found[1].startswith("The best simple model, ridge, has RMSE") and found[1].endswith(
         ", and so has the model."
     )
+
+
+def test_the_report_draws_the_worst_molecules_with_the_contributions_of_their_atoms(trained):
+    _, model, outcome = trained
+    found = outcome.contributions["activity"]
+    assert found and all(outcome.parts[row] == "test" for row in found)
+    for row, values in found.items():
+        assert np.array_equal(values, ct.explain.atoms(model, [outcome.smiles[row].strip()])[0])
+    assert "Atoms that raise the prediction are red" in report_of(outcome)

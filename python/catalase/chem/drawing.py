@@ -6,13 +6,18 @@ import os
 from collections.abc import Sequence
 from typing import Any, cast
 
+import numpy as np
+from numpy.typing import NDArray
+
 from .._internal import storage
+from .._internal.arrays import numbers
 from .._internal.numbers import choice, is_whole, listed, path_of, shown, whole_number
 from .._internal.report import Failure
 from .reading import item_text, molecule_list, read_molecule, refusal
 
 _MAX_DRAWN_ATOMS = 500  # the time for coordinates is quadratic, and so many atoms cannot be seen
 _WIDTH, _HEIGHT = 260, 230  # pixels of a molecule with its legend
+_ABOVE, _BELOW = (0.94, 0.40, 0.35), (0.40, 0.62, 0.90)  # colours of the largest contributions
 _MAX_PIXELS = 32_767  # on a side of Cairo's pictures
 
 
@@ -22,6 +27,7 @@ def draw(
     *,
     legends: Sequence[str] | None = None,
     highlight: Sequence[Sequence[Any]] | None = None,
+    contributions: Sequence[Any] | None = None,
     columns: int = 5,
     errors: str = "raise",
 ) -> bytes:
@@ -38,6 +44,9 @@ def draw(
     highlight : sequence, optional
         For each molecule the matches to mark: tuples of atoms as `catalase.ops.substructure` gives them with
         ``what="atoms"``. The bonds between the atoms of a match are marked with them.
+    contributions : sequence, optional
+        For each molecule a number for each of its atoms, as `catalase.explain.atoms` gives them, or None: atoms above 0 are
+        red, those below 0 blue, on one scale for all molecules. Not together with ``highlight``.
     columns : int
         Molecules in a row, at most 126.
     errors : {"raise", "mask", "drop"}
@@ -52,8 +61,8 @@ def draw(
     Raises
     ------
     TypeError, ValueError
-        As `read`; also where there are no molecules, too many for one picture (142 rows), not as many legends or matches, or
-        an atom that a molecule does not have.
+        As `read`; also where there are no molecules, too many for one picture (142 rows), not as many legends, matches or
+        contributions, or an atom that a molecule does not have.
 
     Notes
     -----
@@ -89,7 +98,15 @@ def draw(
             f"draw: highlight must have the matches of each of the {len(items):,} molecules, got {shown(highlight)}; use () "
             "where there is none"
         )
-    molecules, kept, marked = [], [], []
+    parts: list[Any] = [None] * len(items)
+    if contributions is not None:
+        parts = listed("draw", "contributions", contributions, "numbers for each atom")
+        if len(parts) != len(items) or highlight is not None:
+            raise ValueError(
+                f"draw: contributions must have the numbers of each of the {len(items):,} molecules, without highlight, got "
+                f"{shown(contributions)}; use None where there are none"
+            )
+    molecules, kept, marked, values = [], [], [], []
     for position, (item, text, mark) in enumerate(zip(items, texts, marks, strict=True)):
         molecule, reason = read_molecule(item)
         if reason and errors == "raise":
@@ -99,11 +116,12 @@ def draw(
         molecules.append(molecule)
         kept.append(f"{text} (cannot be read)" if reason else text)
         marked.append([] if reason else _matches(position, mark, molecule.GetNumAtoms()))
+        values.append(None if reason else _contributions(position, parts[position], molecule.GetNumAtoms()))
     if not molecules:
         raise ValueError(
             "draw: none of the molecules in smiles can be read; read them with return_report=True to see why"
         )
-    picture = _picture(molecules, kept, columns, marked)
+    picture = _picture(molecules, kept, columns, marked, values)
     if file is not None:
         storage.write_file_atomic(file, lambda binary: cast(None, binary.write(picture)))
     return picture
@@ -123,14 +141,30 @@ def _matches(position: int, given: Any, atoms: int) -> list[tuple[int, ...]]:
     return matches
 
 
+def _contributions(position: int, given: Any, atoms: int) -> NDArray[np.float64] | None:
+    """Return the numbers of a molecule's atoms; None where there are none."""
+    if given is None:
+        return None
+    values = numbers("draw", "contributions", given)
+    if values.shape != (atoms,) or not np.isfinite(values).all():
+        raise ValueError(
+            f"draw: contributions must have a finite number for each of the {atoms} atoms of molecule {position}, got "
+            f"{shown(given)}"
+        )
+    return values.astype(np.float64)
+
+
 def molecule_grid(path: str, mols: Sequence[Any], legends: Sequence[str], *, columns: int = 5) -> None:
     """Draw RDKit molecules in a grid with a legend below each, five to a row, as a PNG file."""
     picture = _picture(mols, legends, columns)
     storage.write_file_atomic(path, lambda file: cast(None, file.write(picture)))
 
 
-def molecule_svg(smiles: str, width: int = 260, height: int = 200) -> bytes | None:
-    """Return a drawing of a molecule as an SVG file; None where it cannot be read, or has too many atoms to be seen."""
+def molecule_svg(smiles: str, width: int = 260, height: int = 200, contributions: Any = None) -> bytes | None:
+    """Return a drawing of a molecule as an SVG file; None where it cannot be read, or has too many atoms to be seen.
+
+    ``contributions`` colour its atoms, as in `draw`.
+    """
     from rdkit.Chem.Draw import rdMolDraw2D
 
     molecule, _ = read_molecule(smiles)
@@ -139,18 +173,58 @@ def molecule_svg(smiles: str, width: int = 260, height: int = 200) -> bytes | No
     drawer = rdMolDraw2D.MolDraw2DSVG(width, height)
     options: Any = drawer.drawOptions()
     options.clearBackground = False
-    drawer.DrawMolecule(molecule)
+    if contributions is None:
+        drawer.DrawMolecule(molecule)
+    else:
+        _make_room_for_colours(options)
+        atoms, bonds = _colours(molecule, contributions, float(np.abs(contributions).max()))
+        drawer.DrawMolecule(
+            molecule,
+            highlightAtoms=list(atoms),
+            highlightAtomColors=atoms,
+            highlightBonds=list(bonds),
+            highlightBondColors=bonds,
+        )
     drawer.FinishDrawing()
     picture: str = drawer.GetDrawingText()
     return picture.encode()
 
 
+def _make_room_for_colours(options: Any) -> None:
+    """Widen what is behind coloured atoms and bonds, so that the colours can be told apart."""
+    options.highlightRadius, options.highlightBondWidthMultiplier = 0.4, 18
+
+
+_Colours = dict[int, tuple[float, float, float]]
+
+
+def _colours(molecule: Any, values: NDArray[np.float64], most: float) -> tuple[_Colours, _Colours]:
+    """Return the colours of atoms and bonds: red above 0, blue below, white at 0; a bond has the mean of its atoms."""
+
+    def colour(value: float) -> tuple[float, float, float]:
+        end = _ABOVE if value > 0 else _BELOW
+        share = abs(value) / most if most > 0 else 0.0
+        red, green, blue = (1 - share * (1 - part) for part in end)
+        return red, green, blue
+
+    atoms = {atom: colour(value) for atom, value in enumerate(values.tolist())}
+    bonds = {}
+    for bond in molecule.GetBonds():
+        ends = values[[bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()]]
+        bonds[bond.GetIdx()] = colour(float(ends.mean()))
+    return atoms, bonds
+
+
 def _picture(
-    mols: Sequence[Any], legends: Sequence[str], columns: int, matches: Sequence[Sequence[tuple[int, ...]]] = ()
+    mols: Sequence[Any],
+    legends: Sequence[str],
+    columns: int,
+    matches: Sequence[Sequence[tuple[int, ...]]] = (),
+    values: Sequence[NDArray[np.float64] | None] = (),
 ) -> bytes:
     """Return a grid of molecules as PNG; None is left blank, and so is a molecule of too many atoms, whose legend says so.
 
-    The atoms of ``matches``, and the bonds between those of one match, are marked.
+    The atoms of ``matches``, and the bonds between those of one match, are marked; those of ``values`` are coloured.
     """
     from rdkit import Chem
     from rdkit.Chem import rdDepictor
@@ -173,7 +247,22 @@ def _picture(
     options: Any = drawer.drawOptions()
     options.legendFontSize = 17
     options.padding = 0.08
-    if any(atoms):
+    if any(part is not None for part in values):
+        _make_room_for_colours(options)
+        most = max((float(np.abs(part).max()) for part in values if part is not None and len(part)), default=0.0)
+        coloured = [
+            ({}, {}) if part is None or not mol.GetNumAtoms() else _colours(mol, part, most)
+            for mol, part in zip(drawn, values, strict=True)
+        ]
+        drawer.DrawMolecules(
+            drawn,
+            legends=legends,
+            highlightAtoms=[list(of_atoms) for of_atoms, _ in coloured],
+            highlightBonds=[list(of_bonds) for _, of_bonds in coloured],
+            highlightAtomColors=[of_atoms for of_atoms, _ in coloured],
+            highlightBondColors=[of_bonds for _, of_bonds in coloured],
+        )
+    elif any(atoms):
         drawer.DrawMolecules(drawn, legends=legends, highlightAtoms=atoms, highlightBonds=bonds)
     else:
         drawer.DrawMolecules(drawn, legends=legends)

@@ -228,6 +228,14 @@ def read_molecule(item: Any) -> tuple[Any, str]:
     return (molecule, "") if molecule is not None else (None, refusal_reason(text))
 
 
+def canonical_smiles(molecule: Any) -> str:
+    """Return RDKit's canonical SMILES of a molecule."""
+    from rdkit import Chem
+
+    text: str = Chem.MolToSmiles(molecule)
+    return text
+
+
 def split_extension(text: str) -> tuple[str, str]:
     """Return the SMILES and the extension of a CXSMILES, which stands behind it between bars; "" where there is none."""
     smiles, _, rest = strip_white(text).partition(" ")

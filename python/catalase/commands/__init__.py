@@ -1,4 +1,4 @@
-"""The command line: ``catalase demo | info | bench | train | evaluate | predict | standardize | featurize |
+"""The command line: ``catalase demo | info | bench | train | evaluate | predict | explain | standardize | featurize |
 screen | screen-merge``.
 
 Every module of this folder is a command and is found there without a list. It has two functions: ``add(commands)``
@@ -21,7 +21,19 @@ from .._internal.console import ReaderGone, SafeStream, safe_output
 from .common.command import EPILOG, Exit
 
 # The order of the commands in ``catalase --help``; commands that are not named here follow in alphabetical order.
-_ORDER = ("demo", "info", "bench", "train", "evaluate", "predict", "standardize", "featurize", "screen", "screen_merge")
+_ORDER = (
+    "demo",
+    "info",
+    "bench",
+    "train",
+    "evaluate",
+    "predict",
+    "explain",
+    "standardize",
+    "featurize",
+    "screen",
+    "screen_merge",
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

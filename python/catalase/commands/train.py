@@ -69,10 +69,11 @@ def add(commands: Commands) -> None:
     parser.add_argument("--seed", type=whole_number(0, 2**63 - 1), default=0)
     parser.add_argument(
         "--model",
-        choices=["auto", "gp", "forest", "knn", "ridge", "dense", "graph"],
+        choices=["auto", "gp", "forest", "knn", "ridge", "dense", "graph", "sequence"],
         help="auto: several kinds, measured on molecules that they have not seen, which answer together; gp, forest, knn, "
-        "ridge: one of these; dense, graph: one net with the settings below, a dense one on --features or a D-MPNN on "
-        "molecular graphs, with --features beside them (default: auto; dense where a setting of a net is given)",
+        "ridge: one of these; dense, graph, sequence: one net with the settings below, a dense one on --features, a D-MPNN "
+        "on molecular graphs, with --features beside them, or a GRU that reads canonical SMILES (default: auto; "
+        "dense where a setting of a net is given)",
     )
     parser.add_argument(
         "--time-budget",
@@ -110,8 +111,8 @@ def add(commands: Commands) -> None:
         help="with --standardize, which it includes: the label of a molecule whose labels differ is their mean, the first, or "
         "none; or the command refuses (default: mean)",
     )
-    net = parser.add_argument_group("settings of a net, for --model dense and graph")
-    add_feature_options(net, default="ecfp, or none beside a graph", asked=True)
+    net = parser.add_argument_group("settings of a net, for --model dense, graph and sequence")
+    add_feature_options(net, default="ecfp, or none beside a graph; not for --model sequence", asked=True)
     net.add_argument("--epochs", type=whole_number(1), help="at most; early stopping (default: 100)")
     net.add_argument("--patience", type=whole_number(1), help="epochs without improvement (default: 10)")
     net.add_argument(
@@ -123,19 +124,19 @@ def add(commands: Commands) -> None:
     net.add_argument(
         "--dropout",
         type=number(lambda v: 0 <= v < 1, "0 or more and below 1"),
-        help="(default: 0.5; 0 for --model graph)",
+        help="(default: 0.5; 0 for --model graph, 0.3 for sequence)",
     )
     net.add_argument(
         "--learning-rate",
         type=number(lambda v: v > 0, "above 0"),
-        help="for --model graph the highest of its course (default: 0.001)",
+        help="for --model graph the highest of its course (default: 0.001; 0.002 for --model sequence)",
     )
     net.add_argument(
         "--weight-decay",
         type=number(lambda v: v >= 0, "0 or more"),
         help="L2 penalty on the weights of the dense net (default: 0)",
     )
-    net.add_argument("--batch-size", type=whole_number(1), help="(default: 100; 64 for --model graph)")
+    net.add_argument("--batch-size", type=whole_number(1), help="(default: 100; 64 for --model graph and sequence)")
     add_table_options(parser)
     add_label_options(parser, transforms=True)
 
@@ -196,7 +197,7 @@ def _training(options: argparse.Namespace) -> AutoTraining | NetTraining:
 
     given = [option for option in _OF_NETS if getattr(options, option) is not None]
     kind = options.model or ("dense" if given else "auto")
-    if kind in ("dense", "graph"):
+    if kind in ("dense", "graph", "sequence"):
         return NetTraining(options)
     if given:
         raise ValueError(f"--{given[0].replace('_', '-')} is a setting of a net; leave it out, or give --model dense")

@@ -16,12 +16,14 @@ from .._internal.numbers import choice, listed, path_of, shown, whole_number
 from .._internal.report import Failure, Report, one_a_row
 from .._internal.text import strip_white
 from ..feat.featurizer import Featurizer, featurizing
-from .dataset import Dataset, NumpyDataset, task_names
+from .dataset import Dataset, task_names
 from .disk import DiskDataset
 from .frames import FrameTable
 from .graph import GraphDataset, dataset_in_memory, is_empty
 from .labels import parse_label
 from .open_table import open_table
+from .ragged import ragged
+from .sequence import SequenceDataset
 
 
 class CSVLoader:
@@ -93,7 +95,7 @@ class CSVLoader:
 
         Returns
         -------
-        NumpyDataset or DiskDataset, or of a featurizer of graphs a GraphDataset
+        NumpyDataset or DiskDataset, or of a featurizer of graphs or sequences a GraphDataset or SequenceDataset
 
         Raises
         ------
@@ -115,6 +117,8 @@ class CSVLoader:
         files = [file if is_frame(file) else path_of("create_dataset", "inputs", file) for file in given]
         if not files:
             raise ValueError("create_dataset: inputs must be a file or a list of files, but it is empty")
+        if data_dir is not None and isinstance(self.featurizer, Featurizer) and self.featurizer.makes_sequences:
+            raise ValueError("CSVLoader: sequences of several lengths stay in memory; leave data_dir out")
         failures: list[Failure] = []
         counts = [0, 0]  # rows read, rows kept
         shards = self._shards(files, shard_size, errors, failures, counts)
@@ -248,5 +252,9 @@ def check_columns(
 def _join(parts: Sequence[Dataset], tasks: list[str]) -> Dataset:
     if isinstance(parts[0], GraphDataset):
         return GraphDataset.merge(cast("Sequence[GraphDataset]", parts))
-    X, y, w, ids = (np.concatenate([getattr(part, name) for part in parts]) for name in ("X", "y", "w", "ids"))
-    return NumpyDataset(X, y, w, ids, tasks=tasks, featurizer=parts[0].featurizer)
+    y, w, ids = (np.concatenate([getattr(part, name) for part in parts]) for name in ("y", "w", "ids"))
+    if isinstance(parts[0], SequenceDataset):
+        X: Any = ragged([sequence for part in parts for sequence in part.X])
+    else:
+        X = np.concatenate([part.X for part in parts])
+    return dataset_in_memory(X, y, w, ids, tasks=tasks, featurizer=parts[0].featurizer)

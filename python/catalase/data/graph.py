@@ -16,6 +16,8 @@ from .._internal.report import Report
 from ..feat.featurizer import Featurizer, checked
 from ..ops.mol_graphs import FEATURE_SETS, MolGraphs, joined
 from .dataset import Dataset, NumpyDataset, checked_columns
+from .ragged import RaggedArray
+from .sequence import SequenceDataset
 from .shard_list import FORMAT_OF_GRAPHS, MANIFEST, ShardList, claim_folder
 from .shards import ColumnSpec, NpyShards, column_spec
 
@@ -311,8 +313,10 @@ class GraphDataset(Dataset):
 
 
 def dataset_in_memory(X: Any, *columns: Any, **options: Any) -> Dataset:
-    """Return a dataset of what a featurizer gave: a `GraphDataset` of graphs, else a `NumpyDataset`."""
+    """Return a dataset of what a featurizer gave: of graphs, of sequences (some of them empty), else a `NumpyDataset`."""
     make: Any = GraphDataset if isinstance(X, MolGraphs) else NumpyDataset
+    if isinstance(X, RaggedArray):
+        make, options = SequenceDataset, {**options, "empty": "keep"}
     dataset: Dataset = make(X, *columns, **options)
     return dataset
 

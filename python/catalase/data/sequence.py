@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from .._internal.arrays import rows_of
 from .._internal.numbers import choice, shown, whole_number
+from ..feat.featurizer import Featurizer, checked
 from .dataset import Dataset, Rows, checked_columns, checked_walk, filled_up
 from .ragged import RaggedArray, ragged
 from .step_labels import step_labels, step_weights
@@ -34,6 +35,8 @@ class SequenceDataset(Dataset):
         state before the first step.
     per_step : bool
         Every step of a sequence has a label of its own (or a vector of tasks), for models with ``per_step=True``.
+    featurizer : Featurizer, optional
+        The featurizer that made the sequences, such as `catalase.feat.SmilesTokens`.
 
     Attributes
     ----------
@@ -41,7 +44,8 @@ class SequenceDataset(Dataset):
     y, w : ndarray; RaggedArray with ``per_step``
     lengths : ndarray, shape (N,)
     tokenizer : tokenizer or None
-        What made the tokens, where they were made by `from_texts`: a model of another tokenizer refuses them.
+        What made the tokens, where they were made by `from_texts` or a featurizer: a model of another tokenizer refuses
+        them.
 
     Raises
     ------
@@ -90,6 +94,7 @@ class SequenceDataset(Dataset):
         bucket_batches: int = 50,
         empty: str = "error",
         per_step: bool = False,
+        featurizer: Featurizer | None = None,
     ) -> None:
         choice("SequenceDataset", "empty", empty, ("error", "keep"))
         bucket_batches = whole_number("SequenceDataset", "bucket_batches", bucket_batches)
@@ -103,6 +108,8 @@ class SequenceDataset(Dataset):
                 "empty='keep'"
             )
         self.bucket_batches, self.empty, self.per_step = bucket_batches, empty, per_step
+        self.featurizer = checked("SequenceDataset", featurizer)
+        self.tokenizer = getattr(self.featurizer, "tokenizer", None)
         name, rows = "SequenceDataset", len(self.X)
         if per_step:
             labels = step_labels(y, self.X)
@@ -194,8 +201,8 @@ class SequenceDataset(Dataset):
 
     def _with(self, X: RaggedArray, y: Any, w: Any, ids: Any) -> SequenceDataset:
         options: dict[str, Any] = {"bucket_batches": self.bucket_batches, "empty": "keep", "per_step": self.per_step}
-        part = SequenceDataset(X, y, w, ids, self.tasks, **options)
-        part.report, part.empty, part.featurizer = self.report, self.empty, self.featurizer
+        part = SequenceDataset(X, y, w, ids, self.tasks, featurizer=self.featurizer, **options)
+        part.report, part.empty = self.report, self.empty
         part.tokenizer = self.tokenizer
         return part
 

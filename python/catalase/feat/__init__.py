@@ -22,6 +22,7 @@ from .graphs import ConvMolFeaturizer, MolGraphConvFeaturizer, MolGraphFeaturize
 
 if TYPE_CHECKING:
     from ..trans.transformer import TransformedFeaturizer
+    from .smiles_tokens import SmilesTokens
 
 __all__ = [
     "DESCRIPTOR_NAMES",
@@ -38,10 +39,13 @@ __all__ = [
     "MolGraphFeaturizer",
     "RDKitDescriptors",
     "RDKitFingerprint",
+    "SmilesTokens",
     "TopologicalTorsionFingerprint",
     "TransformedFeaturizer",
     "filter_catalog",
 ]
 
-# It is defined with the transformers, which need datasets, which have featurizers.
-__getattr__, __dir__ = attach(__name__, (), {"TransformedFeaturizer": ".trans.transformer"})
+# These need tokenizers and transformers, which come with the datasets, which have featurizers.
+__getattr__, __dir__ = attach(
+    __name__, (), {"SmilesTokens": "smiles_tokens", "TransformedFeaturizer": ".trans.transformer"}
+)

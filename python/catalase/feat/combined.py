@@ -62,9 +62,10 @@ class Combined(Featurizer):
         reads = {featurizer.reads for featurizer in featurizers}
         if len(reads) > 1:
             raise ValueError(f"Combined: featurizers must read the same, but they read {' and '.join(sorted(reads))}")
-        graphs = [featurizer for featurizer in featurizers if featurizer.makes_graphs]
-        if graphs:
-            raise ValueError(f"Combined: puts rows of numbers side by side, but {graphs[0]!r} makes graphs")
+        other = next((featurizer for featurizer in featurizers if not featurizer.makes_rows), None)
+        if other is not None:
+            made = "graphs" if other.makes_graphs else "sequences"
+            raise ValueError(f"Combined: puts rows of numbers side by side, but {other!r} makes {made}")
         self.featurizers = list(featurizers)
         self.reads = featurizers[0].reads
 

@@ -30,8 +30,15 @@ class Featurizer:
     """What a datapoint is, for messages."""
     makes_graphs: ClassVar[bool] = False
     """Whether the features are `MolGraphs`, which a `GraphDataset` holds."""
+    makes_sequences: ClassVar[bool] = False
+    """Whether the features are a `RaggedArray`, which a `SequenceDataset` holds."""
     aside: ClassVar[tuple[str, ...]] = ()
     """Settings that decide what can be read, but not what a feature means."""
+
+    @property
+    def makes_rows(self) -> bool:
+        """Whether the features are an array: neither graphs nor sequences."""
+        return not (self.makes_graphs or self.makes_sequences)
 
     @property
     def feature_names(self) -> tuple[str, ...] | None:
@@ -72,7 +79,7 @@ class Featurizer:
     @staticmethod
     def build(config: Any) -> Featurizer:
         """Return the featurizer that a saved form describes; ValueError for anything else than one of this package."""
-        for package in ("feat", "trans"):  # the classes that a config may name are in these
+        for package in ("feat", "feat.smiles_tokens", "trans"):  # the classes that a config may name are in these
             importlib.import_module(f"..{package}", __package__)
         featurizer: Featurizer = registry.build(config, kind=Featurizer)
         return featurizer

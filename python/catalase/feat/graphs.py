@@ -120,7 +120,7 @@ def _checked_extra(extra: Any) -> Featurizer | None:
             f"MolGraphFeaturizer: extra must be a featurizer of molecules such as catalase.feat.Descriptors(), got "
             f"{shown(extra)}"
         )
-    if extra is not None and (extra.reads != "SMILES" or extra.makes_graphs):
+    if extra is not None and (extra.reads != "SMILES" or not extra.makes_rows):
         raise ValueError(f"MolGraphFeaturizer: extra must make rows of numbers of molecules, got {extra!r}")
     return extra
 

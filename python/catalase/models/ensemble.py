@@ -148,7 +148,8 @@ class Ensemble(Model):
     def _one_by_one(self, callbacks: Any) -> bool:
         nets = all(isinstance(member, NetModel) for member in self.members)
         shared = len(set(map(id, self.members))) < len(self.members)
-        return not nets or shared or self.device != "cpu" or not is_list(callbacks) or bool(len(callbacks))
+        none = isinstance(callbacks, (list, tuple)) and not callbacks
+        return not nets or shared or self.device != "cpu" or not none
 
     def predict_spread(
         self, dataset: Any, transformers: Sequence[Transformer] | None = None, raw: bool = False

@@ -17,10 +17,11 @@ from ..data import SequenceBatch, SequenceDataset
 from ..data.batch import Batches, batches_of
 from ..data.ragged import RaggedArray
 from ..data.tokenizer import PAD, CharTokenizer
+from ..feat import Featurizer
 from ..nn.onnx import Graph
 from ..trans import Transformer
+from .datapoints import is_list_of_arrays
 from .labels import Place, check_classes, check_numbers, flat
-from .model import chosen_transformers
 from .net import NetModel
 from .sequence_net import POOLS, SequenceNet
 from .settings import N_CLASSES, N_TASKS, TRAINING, Settings, Share, declared, is_count
@@ -125,8 +126,12 @@ class SequenceModel(NetModel):
             output, _ = module(X)
         return output
 
-    def predict(  # type: ignore[override]
-        self, dataset: Any, transformers: Sequence[Transformer] | None = None, raw: bool = False
+    def predict(
+        self,
+        dataset: Any,
+        transformers: Sequence[Transformer] | None = None,
+        raw: bool = False,
+        errors: str = "raise",
     ) -> Any:
         """Return the predictions for a dataset, or for a list of sequences or (with a tokenizer) of texts.
 
@@ -137,6 +142,9 @@ class SequenceModel(NetModel):
             Those that changed y are undone, instead of the model's own.
         raw : bool
             Undo nothing: the net's own scale.
+        errors : {"raise", "mask"}
+            What to do with a SMILES that cannot be read, where ``model.featurizer`` is a `catalase.feat.SmilesTokens`:
+            raise, naming its row, or give NaN. Without a featurizer texts are tokenized, and not read.
 
         Returns
         -------
@@ -150,12 +158,18 @@ class SequenceModel(NetModel):
         TypeError, ValueError
             For sequences of another kind, unknown tokens and NaN, naming row and step.
         """
-        where = f"{type(self).__name__}.predict"
-        undo = chosen_transformers(where, transformers, raw)
-        return self._by_row(where, dataset, self._undone(where, dataset, undo))
+        return super().predict(dataset, transformers, raw, errors)
 
-    def _datapoints(self, where: str, given: Any, featurizer: Any) -> None:
-        """The net reads texts and sequences itself."""
+    def _datapoints(self, where: str, given: Any, featurizer: Featurizer | None) -> list[Any] | None:
+        """Texts, where the featurizer makes sequences of them; else the net reads texts and sequences itself."""
+        if featurizer is None or not featurizer.makes_sequences or self.per_step:
+            return None
+        if isinstance(given, RaggedArray) or is_list_of_arrays(given):
+            return None
+        return super()._datapoints(where, given, featurizer)
+
+    def _check_width(self, where: str, featurizer: Featurizer) -> None:
+        self._check_tokenizer(where, featurizer, "model.featurizer has", "set SmilesTokens(model.tokenizer)")
 
     def _by_row(self, where: str, rows: Any, predictions: NDArray[Any]) -> Any:
         """With ``per_step`` an array of each sequence's own length."""
@@ -234,13 +248,18 @@ class SequenceModel(NetModel):
         y, w = np.asarray(flat(dataset.y)), np.asarray(flat(dataset.w))
         self._check_labels(where, y, w, dataset.X.place if self.per_step else None)
 
-    def _check_tokenizer(self, where: str, dataset: SequenceDataset) -> None:
-        """Refuse tokens that mean other letters than those of the model."""
-        found = dataset.tokenizer
+    def _check_tokenizer(
+        self,
+        where: str,
+        of: Any,
+        what: str = "the dataset was made by",
+        advice: str = "make it by SequenceDataset.from_texts(texts, model.tokenizer)",
+    ) -> None:
+        """Refuse tokens, of a dataset or a featurizer, that mean other letters than those of the model."""
+        found = getattr(of, "tokenizer", None)
         if found is not None and self.tokenizer is not None and found.tokens != self.tokenizer.tokens:
             raise ValueError(
-                f"{where}: the dataset was made by another tokenizer than the model's, so its token numbers mean other "
-                "letters; make it by SequenceDataset.from_texts(texts, model.tokenizer)"
+                f"{where}: {what} another tokenizer than the model's, so its token numbers mean other letters; {advice}"
             )
 
     def _check_per_step(self, where: str, dataset: Any) -> None:

@@ -73,7 +73,7 @@ def _featurized(
     config = featurizer.to_config() if hasattr(featurizer, "to_config") else None
     own = checked("molnet", featurizer if isinstance(featurizer, Featurizer) else None)
     folder = None
-    if reload and config is not None and not getattr(featurizer, "makes_graphs", False):
+    if reload and config is not None and getattr(featurizer, "makes_rows", True):
         import rdkit
 
         from .. import __version__

@@ -171,7 +171,7 @@ def fingerprints(
         left,
         rows,
         status,
-        lambda: _generator(settings),
+        lambda: rdkit_generator(settings),
         output,
         threads,
         errors,
@@ -348,7 +348,8 @@ def text_of(item: Any) -> str:
     return item if isinstance(item, str) else repr(item)[:200]
 
 
-def _generator(settings: Settings) -> Any:
+def rdkit_generator(settings: Settings) -> Any:
+    """Return RDKit's generator of the same fingerprints."""
     from rdkit.Chem import rdFingerprintGenerator as generators
 
     invariants = generators.GetMorganFeatureAtomInvGen() if settings.features else None

@@ -14,6 +14,7 @@ def molecules(
     smiles: Sequence[Any],
     *,
     legends: Sequence[str] | None = None,
+    contributions: Sequence[Any] | None = None,
     columns: int = 5,
     errors: str = "raise",
     ax: Any = None,
@@ -23,7 +24,7 @@ def molecules(
     Parameters
     ----------
     smiles : sequence of str or rdkit.Chem.Mol
-    legends, columns, errors
+    legends, contributions, columns, errors
         As of `catalase.chem.draw`, which draws them.
     ax : matplotlib.axes.Axes, optional
         Where to draw; by default in a new figure.
@@ -45,7 +46,7 @@ def molecules(
     >>> import catalase as ct
     >>> ax = ct.plot.molecules(["CCO", "c1ccccc1"], legends=["ethanol", "benzene"])
     """
-    picture = chem.draw(smiles, legends=legends, columns=columns, errors=errors)
+    picture = chem.draw(smiles, legends=legends, contributions=contributions, columns=columns, errors=errors)
     ax = axes_of("molecules", ax)
     from matplotlib.image import imread
 

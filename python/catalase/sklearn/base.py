@@ -193,7 +193,7 @@ class Vectors(Estimator):
         featurizer = checked(where, self.featurizer)
         if texts_in(where, X) is None:
             return None
-        if featurizer is None or featurizer.makes_graphs:
+        if featurizer is None or not featurizer.makes_rows:
             raise ValueError(
                 f"{where}: X holds texts; put a transformer such as catalase.sklearn.ECFP() before the estimator in a "
                 "pipeline, or give featurizer=catalase.feat.CircularFingerprint()"

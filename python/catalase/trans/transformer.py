@@ -15,7 +15,7 @@ from .._internal import registry
 from .._internal.arrays import dataset_of, numbers
 from .._internal.numbers import choice, listed, shown
 from .._internal.registry import List, Object, register
-from ..data import GraphDataset, NumpyDataset, RaggedArray
+from ..data import GraphDataset, NumpyDataset, RaggedArray, SequenceDataset
 from ..feat.featurizer import Featurizer
 
 
@@ -52,10 +52,10 @@ class Transformer:
     def transform(self, dataset: Any) -> Any:
         """Return a new dataset with the transformed arrays; `dataset` does not change, and other arrays are shared.
 
-        It is a `NumpyDataset`, or a `GraphDataset` of a `GraphDataset`, of which only y and w can be changed. Its featurizer
-        gives the features of the new X.
+        It is a `NumpyDataset`; of a `GraphDataset` or a `SequenceDataset`, of which only y and w can be changed, it is one of
+        its kind. Its featurizer gives the features of the new X.
         """
-        if isinstance(dataset, GraphDataset):
+        if isinstance(dataset, (GraphDataset, SequenceDataset)):
             return dataset.transform(self)
         dataset_of(type(self).__name__, "dataset", dataset, ("X", "y", "w", "ids", "get_task_names"))
         featurizer = getattr(dataset, "featurizer", None)

@@ -64,6 +64,9 @@ class Outcome:
         Of labels and predictions, such as "log mol/l".
     transform : str
         What was done to the labels of the table, such as "pIC50"; empty where they are as measured.
+    contributions : dict
+        By task, what each atom contributes to the prediction of some molecules: a dict from the place of a row to the
+        numbers of its atoms. The report draws them.
 
     Raises
     ------
@@ -95,6 +98,7 @@ class Outcome:
     versions: dict[str, Any] = field(default_factory=dict)
     units: str = ""
     transform: str = ""
+    contributions: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("source", "units", "transform"):

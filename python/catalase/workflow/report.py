@@ -245,20 +245,28 @@ def _errors(outcome: Outcome) -> NDArray[np.float64]:
     return found
 
 
-def _worst(outcome: Outcome) -> Markup:
+def worst_predictions(outcome: Outcome) -> list[tuple[int, int]]:
+    """Return the places of the test predictions that the report draws, each with its task: those with the largest errors."""
     errors = _errors(outcome)
     order = np.argsort(-errors, axis=None, kind="stable")[:_WORST]
-    chosen = [divmod(int(place), len(outcome.tasks)) for place in order if np.isfinite(errors.flat[place])]
+    return [divmod(int(place), len(outcome.tasks)) for place in order if np.isfinite(errors.flat[place])]
+
+
+def _worst(outcome: Outcome) -> Markup:
+    chosen = worst_predictions(outcome)
     if not chosen:
         return Markup("")
     cards = [_molecule(outcome, row, task) for row, task in chosen]
     heading = f"The {counted(len(cards), 'test molecule')} with the largest errors"
-    return _card(heading, element("div", cards, class_="molecules"))
+    coloured = any(outcome.contributions.values())
+    note = "Atoms that raise the prediction are red, those that lower it blue." if coloured else ""
+    text = element("p", note, class_="soft") if note else ""
+    return _card(heading, text, element("div", cards, class_="molecules"))
 
 
 def _molecule(outcome: Outcome, row: int, task: int) -> Markup:
     smiles = outcome.smiles[row]
-    svg = molecule_svg(smiles)
+    svg = molecule_svg(smiles, contributions=outcome.contributions.get(outcome.tasks[task], {}).get(row))
     text = smiles if len(smiles) <= _SHOWN_SMILES else smiles[: _SHOWN_SMILES - 3] + "..."
     picture = (
         element("p", "(not drawn)", class_="soft") if svg is None else element("img", src=_data_address(svg), alt=text)

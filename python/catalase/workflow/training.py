@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from .._internal.numbers import choice, flag, shown, whole_number
 from .._internal.text import strip_white
 from ..data import NumpyDataset
 from ..data.labelled_table import LabelledTable
+from ..explain.molecules import atoms
 from ..hyper import y_scrambling
 from ..models import AutoModel
 from ..models.auto.blocks import Blocks, MoleculeBlocks
@@ -23,6 +25,7 @@ from ..models.auto.folds import same_molecules
 from ..models.auto.members import KINDS
 from ..models.auto.model import Trained, out_of_fold_scores
 from .outcome import Outcome, outcome_of
+from .report import worst_predictions
 from .scores import SCORES, headline, metrics_of
 
 _SPLITTERS = ("scaffold", "random", "index")
@@ -123,6 +126,16 @@ def train_model(
     )
 
 
+def _contributions(model: AutoModel, outcome: Outcome) -> dict[str, dict[int, NDArray[np.float64]]]:
+    """What the atoms contribute to the predictions that the report draws, by task and row."""
+    found: dict[str, dict[int, NDArray[np.float64]]] = {}
+    for task, name in enumerate(outcome.tasks):
+        rows = [row for row, of in worst_predictions(outcome) if of == task]
+        parts = atoms(model, [outcome.smiles[row].strip() for row in rows], task=task)
+        found[name] = dict(zip(rows, parts, strict=True))
+    return found
+
+
 def _outcome(
     table: LabelledTable,
     model: AutoModel,
@@ -167,7 +180,7 @@ def _outcome(
     folds[of_train] = trained.training.folds
     y, mode = table.y[rows], trained.training.mode
     report = model.report
-    return Outcome(
+    outcome = Outcome(
         source=table.name,
         tasks=table.tasks,
         mode=mode,
@@ -211,6 +224,7 @@ def _outcome(
         units=units,
         transform=transform,
     )
+    return replace(outcome, contributions=_contributions(model, outcome))
 
 
 def _histories(trained: Trained) -> dict[str, Any]:

@@ -75,16 +75,20 @@ def featurizer_of(options: argparse.Namespace) -> Featurizer:
     return parts[0] if len(parts) == 1 else feat.Combined(*parts)
 
 
-def scaled(featurizer: Featurizer, smiles: Any) -> Featurizer:
-    """Return the featurizer with its descriptors scaled to mean 0 and deviation 1 over some molecules."""
+def fitted(featurizer: Featurizer, smiles: Any) -> Featurizer:
+    """Return the featurizer fitted to some molecules: descriptors of mean 0 and deviation 1, the tokens that occur."""
     from ... import data, feat, trans
 
     if isinstance(featurizer, feat.Descriptors):
-        fitted = data.NumpyDataset(featurizer(smiles))
-        scaler = trans.NormalizationTransformer(transform_X=True, dataset=fitted)
+        scaler = trans.NormalizationTransformer(transform_X=True, dataset=data.NumpyDataset(featurizer(smiles)))
         return feat.TransformedFeaturizer(featurizer, [scaler])
     if isinstance(featurizer, feat.Combined):
-        parts = [scaled(part, smiles) for part in featurizer.featurizers]
+        parts = [fitted(part, smiles) for part in featurizer.featurizers]
         changed = any(new is not old for new, old in zip(parts, featurizer.featurizers, strict=True))
         return feat.Combined(*parts) if changed else featurizer
+    if isinstance(featurizer, feat.SmilesTokens):
+        from ...feat.smiles_tokens import spelled
+
+        texts, _ = spelled(list(smiles), featurizer.canonical)
+        return feat.SmilesTokens(data.SmilesTokenizer.fit(texts, unknown="token"), featurizer.canonical)
     return featurizer

@@ -1,4 +1,4 @@
-"""``catalase train --model dense`` and ``graph``: one net with the settings of the options, and early stopping."""
+"""One net with the settings of the options of ``catalase train``, and early stopping: ``--model dense|graph|sequence``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from ..._internal.console import Console
 from . import tables
-from .features import featurizer_of, scaled
+from .features import featurizer_of, fitted
 
 
 class NetTraining:
@@ -34,7 +34,7 @@ class NetTraining:
         """Split, train with early stopping, save the model, and score it on the parts held out."""
         options = self._options
         split = _split(self._dataset, options.splitter, options.seed)
-        parts = _scaled([self._dataset.select(part) for part in split])
+        parts = _fitted([self._dataset.select(part) for part in split])
         if same is not None:
             for note in same.notes_unmerged([table.rows[part] for part in split]):
                 console.print(note)
@@ -61,7 +61,7 @@ def _finite(dataset: Any, table: Any) -> tuple[Any, Any]:
 
     from ..._internal.report import Failure
 
-    if not isinstance(dataset.X, np.ndarray):  # graphs have no numbers that could be NaN
+    if not isinstance(dataset.X, np.ndarray):  # graphs and tokens have no numbers that could be NaN
         return dataset, table
     usable = np.isfinite(dataset.X)
     whole = usable.all(axis=1)
@@ -76,15 +76,15 @@ def _finite(dataset: Any, table: Any) -> tuple[Any, Any]:
     return dataset.select(kept), table.take(kept, failures)
 
 
-def _scaled(parts: Sequence[Any]) -> list[Any]:
-    """Return the parts with descriptors of mean 0 and deviation 1 over the training part, and the featurizer of these."""
-    from ...data import NumpyDataset
+def _fitted(parts: Sequence[Any]) -> list[Any]:
+    """Return the parts with the features of a featurizer that is fitted to the training part."""
+    from ...data.graph import dataset_in_memory
 
     given = parts[0].featurizer
-    featurizer = scaled(given, parts[0].ids)
+    featurizer = fitted(given, parts[0].ids)
     if featurizer is given:
         return list(parts)
-    return [NumpyDataset(featurizer(p.ids), p.y, p.w, p.ids, tasks=p.tasks, featurizer=featurizer) for p in parts]
+    return [dataset_in_memory(featurizer(p.ids), p.y, p.w, p.ids, tasks=p.tasks, featurizer=featurizer) for p in parts]
 
 
 def _split(dataset: Any, name: str, seed: int) -> Sequence[Any]:
@@ -104,14 +104,22 @@ def _transformer(training: Any, classification: bool) -> Any:
 
 
 def _featurizer(options: argparse.Namespace) -> Any:
-    """Return what makes the model's features; refuse options that belong to the other model."""
-    from ... import feat
+    """Return what makes the model's features; refuse options that belong to other models."""
+    from ... import data, feat
 
-    if options.model != "graph":
+    if options.model not in ("graph", "sequence"):
         return featurizer_of(options)
-    for option, given in (("--layer", options.layer), ("--weight-decay", options.weight_decay)):
-        if given is not None:
-            raise ValueError(f"{option} is for --model dense; leave it out for a graph net")
+    others = dict.fromkeys(("layer", "weight_decay"), "dense")
+    if options.model == "sequence":
+        others |= dict.fromkeys(("features", "radius", "size"), "dense and graph")
+    for option, kinds in others.items():
+        if getattr(options, option) is not None:
+            raise ValueError(
+                f"--{option.replace('_', '-')} is for --model {kinds}; leave it out for a {options.model} net"
+            )
+    if options.model == "sequence":
+        # Without tokens until it is fitted to the training part.
+        return feat.SmilesTokens(data.SmilesTokenizer([], unknown="token"), canonical=True)
     return feat.MolGraphFeaturizer(extra=None if options.features is None else featurizer_of(options))
 
 
@@ -132,7 +140,20 @@ def _model(options: argparse.Namespace, training: Any, classification: bool) -> 
             seed=options.seed,
             n_extra_features=training.X.extra.shape[1],
         )
-    make: Any = models.MultitaskClassifier if classification else models.MultitaskRegressor
+    make: Any
+    if options.model == "sequence":
+        make = models.SequenceClassifier if classification else models.SequenceRegressor
+        return make(
+            training.y.shape[1],
+            training.tokenizer,
+            dropout=0.3 if options.dropout is None else options.dropout,
+            bidirectional=True,
+            pool="max",
+            batch_size=options.batch_size or 64,
+            learning_rate=options.learning_rate or 2e-3,
+            seed=options.seed,
+        )
+    make = models.MultitaskClassifier if classification else models.MultitaskRegressor
     return make(
         training.y.shape[1],
         training.X.shape[1],
