@@ -31,14 +31,16 @@ def test_the_columns_are_those_of_the_featurizers_in_their_order():
 
 
 def test_every_featurizer_of_molecules_names_its_features_and_can_be_a_part():
-    kinds = [kind for kind in map(vars(ct.feat).get, ct.feat.__all__) if isinstance(kind, type)]
+    kinds = [kind for kind in (getattr(ct.feat, name) for name in ct.feat.__all__) if isinstance(kind, type)]
     kinds = [kind for kind in kinds if issubclass(kind, Featurizer) and kind.reads == "SMILES" and kind is not Combined]
     graphs = [kind for kind in kinds if kind.makes_graphs]
     assert len(graphs) == 3
     for kind in graphs:
         with pytest.raises(ValueError, match="makes graphs"):
             Combined(kind())
-    kinds = [kind for kind in kinds if kind not in graphs]
+    with pytest.raises(ValueError, match="makes sequences"):
+        Combined(ct.feat.SmilesTokens(ct.data.SmilesTokenizer.fit(SMILES)))
+    kinds = [kind for kind in kinds if kind not in graphs and not kind.makes_sequences]
     assert len(kinds) >= 7
     parts = [kind() for kind in kinds]
     X = Combined(*parts)(SMILES[:3])
