@@ -86,6 +86,19 @@ def test_saliency_is_the_gradient_in_the_units_of_the_measurement(rng):
             np.testing.assert_allclose(found[:, column], difference, rtol=5e-3, atol=5e-3)
 
 
+def test_saliency_of_a_net_with_a_variance_is_the_gradient_of_its_mean(rng):
+    X = rng.standard_normal((6, 5)).astype(np.float32)
+    for tasks in (1, 2):
+        options = {"layer_sizes": [8], "activation_fns": "tanh", "dropouts": 0.1, "weight_init_stddevs": 0.5, "seed": 0}
+        model = ct.models.MultitaskRegressor(tasks, 5, uncertainty=True, **options)
+        for task in range(tasks):
+            found = ct.explain.saliency(model, X, task)
+            for column in range(5):
+                e = 1e-2 * np.eye(5, dtype=np.float32)[column]
+                difference = (model.predict(X + e) - model.predict(X - e))[:, task] / 2e-2
+                np.testing.assert_allclose(found[:, column], difference, rtol=5e-3, atol=5e-3)
+
+
 def test_integrated_gradients_sum_to_the_difference_within_the_tolerance(binding):
     model, X, _ = binding
     found = ct.explain.integrated_gradients(model, X[:5], 0.25, tolerance=1e-4)

@@ -28,6 +28,7 @@ def ridge():
 
 X = np.array([[[1, 0], [0, 1], [1, 0]]], np.float32)
 MODEL, RIDGE = net(), ridge()
+GRAPH_NET = ct.models.GINModel(1, num_layer=1, emb_dim=2, seed=0)
 FUNCTIONS = {
     "atoms": lambda: call(RIDGE, ["CCO"], "masking", 0, errors="raise", return_base=False),
     "saliency": lambda: call(MODEL, X, 0),
@@ -45,6 +46,13 @@ def test_functions(name):
     also = {"smiles": ["molecule"]}
     skip = ("steps",) if name == "optimize_input" else ()
     wrong = Target(getattr(explain, name), FUNCTIONS[name], KINDS, also=also, skip=skip).failures()
+    assert not wrong, report(wrong)
+
+
+def test_gradients_of_the_atoms_of_graphs():
+    wrong = Target(
+        explain.atoms, lambda: call(GRAPH_NET, ["CCO"], "gradient", 0), KINDS, also={"smiles": ["molecule"]}
+    ).failures()
     assert not wrong, report(wrong)
 
 

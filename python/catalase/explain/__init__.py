@@ -16,7 +16,7 @@ __all__ = ["Optimized", "atoms", "integrated_gradients", "mutagenesis", "occlusi
 
 __getattr__, __dir__ = attach(
     __name__,
-    ("gradients", "molecules", "optimizing", "substitutions", "target"),
+    ("gradients", "graphs", "molecules", "optimizing", "substitutions", "target"),
     {
         "Optimized": "optimizing",
         "atoms": "molecules",

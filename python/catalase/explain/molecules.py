@@ -17,10 +17,9 @@ from ..models import RidgeRegression, TanimotoGP
 from ..models.auto import AutoModel
 from ..models.auto.blocks import SIZE, Blocks, MoleculeBlocks
 from ..models.auto.members import KINDS
-from ..ops import MolGraphs
 from ..ops.ecfp import Settings, rdkit_generator
-from ..ops.mol_graphs import NO_COLUMN
 from ..trans import undo_transforms
+from .graphs import Explained, by_gradients, by_masking, less, masked_graphs
 from .target import Target, slopes
 
 METHODS = ("masking", "gradient", "exact")
@@ -51,8 +50,9 @@ def atoms(
         "masking": the prediction less that without the atom. Of a fingerprint the bits of all environments that contain the
         atom are cleared (of counts, these environments are not counted); of a graph the atom keeps its bonds, but has no
         features. For every model; the contributions do not sum to anything.
-        "gradient": the gradient of each bit, times the bit; each environment's part is divided evenly among its atoms. For
-        nets on fingerprints. The contributions sum to the linear part of the prediction.
+        "gradient": the gradient of each bit, times the bit; each environment's part is divided evenly among its atoms. Of a
+        graph, the gradient of each feature of the atom, times the feature, summed over its features (in a D-MPNN those at
+        the beginning of its bonds too). For nets. The contributions sum to the linear part of the prediction.
         "exact": a decomposition of the prediction into the bits, divided evenly likewise. For `RidgeRegression` (coefficient
         times feature) and `TanimotoGP` (each training molecule's similarity, divided among the features in common). The
         contributions sum to the prediction less its base within 1e-5.
@@ -135,8 +135,7 @@ def atoms(
     return (parts, base) if return_base else parts
 
 
-_Explained = tuple[list[_FLOATS], _FLOATS]
-_Explainer = Callable[[list[Any], list[Any]], _Explained]
+_Explainer = Callable[[list[Any], list[Any]], Explained]
 
 
 def _explainer(target: Target, method: str) -> _Explainer:
@@ -156,12 +155,14 @@ def _explainer(target: Target, method: str) -> _Explainer:
         _refuse_other(where, name, method, ("masking",))
         return lambda given, molecules: _of_auto(target, given, molecules)
     if featurizer.makes_graphs:
-        _refuse_other(where, name, method, ("masking",))
-        return lambda given, molecules: _of_graphs(target.scores, featurizer.featurize(given))
+        _refuse_other(where, name, method, ("masking", "gradient"))
+        if method == "gradient":
+            return lambda given, molecules: by_gradients(target, featurizer.featurize(given))
+        return lambda given, molecules: by_masking(target.scores, featurizer.featurize(given))
     fingerprint, first = _fingerprint(where, featurizer)
     generator = _generator(fingerprint)
 
-    def explain(given: list[Any], molecules: list[Any]) -> _Explained:
+    def explain(given: list[Any], molecules: list[Any]) -> Explained:
         X = np.asarray(featurizer.featurize(given))
         origins = [o._replace(bits=o.bits + first) for o in morgan_origins(molecules, generator)]
         sizes = [molecule.GetNumAtoms() for molecule in molecules]
@@ -221,41 +222,21 @@ def _masked_rows(X: NDArray[Any], origins: list[Origins], sizes: list[int], coun
     return rows
 
 
-def _less(scores: _FLOATS, without: _FLOATS, sizes: Sequence[int]) -> list[_FLOATS]:
-    """Return the change that each atom makes, molecule by molecule."""
-    return np.split(np.repeat(scores, sizes) - without, np.cumsum(sizes)[:-1])
-
-
 def _masked(
     score: Callable[[Any], _FLOATS], X: NDArray[Any], origins: list[Origins], sizes: list[int], counts: bool
-) -> _Explained:
+) -> Explained:
     scores = score(X)
-    return _less(scores, score(_masked_rows(X, origins, sizes, counts)), sizes), scores
+    return less(scores, score(_masked_rows(X, origins, sizes, counts)), sizes), scores
 
 
-def _masked_graphs(graphs: MolGraphs) -> MolGraphs:
-    """Return a graph for each atom of each molecule, in which that atom has no features."""
-    sizes = graphs.atom_counts
-    masked = graphs[np.repeat(np.arange(len(graphs)), sizes)]
-    atom = np.arange(sizes.sum()) - np.repeat(graphs.atom_offsets[:-1], sizes)
-    masked.atom_codes[masked.atom_offsets[:-1] + atom] = NO_COLUMN
-    masked.atom_floats[masked.atom_offsets[:-1] + atom] = 0
-    return masked
-
-
-def _of_graphs(score: Callable[[Any], _FLOATS], graphs: MolGraphs) -> _Explained:
-    scores = score(graphs)
-    return _less(scores, score(_masked_graphs(graphs)), graphs.atom_counts.tolist()), scores
-
-
-def _of_auto(target: Target, given: list[Any], molecules: list[Any]) -> _Explained:
+def _of_auto(target: Target, given: list[Any], molecules: list[Any]) -> Explained:
     """Mask the fingerprints and the graphs of an `AutoModel`, for the mean of its members."""
     model = target.model
     known, _, _ = model._ready(target.where)
     blocks = MoleculeBlocks(graphs=any(KINDS[member.kind].graphs for member in model.learned)).featurize(given)
     sizes = [molecule.GetNumAtoms() for molecule in molecules]
     origins = morgan_origins(molecules, _generator(CircularFingerprint(size=SIZE, is_counts_based=True)))
-    graphs = None if blocks.graphs is None else _masked_graphs(blocks.graphs)
+    graphs = None if blocks.graphs is None else masked_graphs(blocks.graphs)
     counts = _masked_rows(blocks.counts, origins, sizes, True)
     masked = Blocks(counts, np.repeat(blocks.descriptors, sizes, axis=0), graphs)
 
@@ -263,7 +244,7 @@ def _of_auto(target: Target, given: list[Any], molecules: list[Any]) -> _Explain
         return target._chosen(np.mean([member.predict(of, known) for member in model.learned], axis=0))
 
     scores = score(blocks)
-    return _less(scores, score(masked), sizes), scores
+    return less(scores, score(masked), sizes), scores
 
 
 def _exact(target: Target, X: NDArray[Any]) -> tuple[_FLOATS, _FLOATS]:
@@ -284,8 +265,11 @@ def _exact(target: Target, X: NDArray[Any]) -> tuple[_FLOATS, _FLOATS]:
             sign = -1.0 if model._outputs == 1 and column % classes == 0 else 1.0
             return sign * slope * of_bits, sign * (slope * raw[:, task] + offset)
     change = of_bits.sum(axis=1)
-    factor = slopes(model, raw, task, change)
-    return of_bits * factor[:, None], target._chosen(np.asarray(undo_transforms(raw, model.transformers)))
+
+    def undone(numbers: _FLOATS) -> _FLOATS:
+        return np.asarray(undo_transforms(numbers, model.transformers))
+
+    return of_bits * slopes(undone, raw, task, change)[:, None], target._chosen(undone(raw))
 
 
 def _of_process(model: TanimotoGP, X: NDArray[Any], task: int, output: int) -> tuple[_FLOATS, _FLOATS]:

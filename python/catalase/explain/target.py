@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from .. import nn
 from .._internal.numbers import shown, whole_number
 from ..autograd import Tensor
+from ..backends import to_device_of
 from ..models.ensemble import Ensemble
 from ..models.graphs import GraphRows
 from ..models.model import Model
@@ -24,7 +25,9 @@ from ..train.fit import usual_forward
 from ..trans import undo_transforms
 
 _ROWS = 1000  # whose gradients are computed together
-_SMALL = 1e-3  # change of a prediction by which the slope of its units is found, where no other is given
+_SMALL = 2.0**-10  # change of a number by which the slope of what is read of it is found, where no other is given
+
+_FLOATS = NDArray[np.float64]
 
 
 class Target:
@@ -122,9 +125,9 @@ class Target:
         model._check_features(self.where, X)
         scaled = model._batch(model._on_scale(X)).X
         factor = float(np.ravel(model._on_scale(np.ones_like(X[:1])))[0]) if X.size else 1.0
-        return Tensor(np.ascontiguousarray(scaled), requires_grad=True), self._net(), factor
+        return Tensor(np.ascontiguousarray(scaled), requires_grad=True), self.net(), factor
 
-    def _net(self) -> Any:
+    def net(self) -> Any:
         """A copy of the net none of whose parameters asks for a gradient."""
         module = copy.deepcopy(self.model.module)
         for parameter in module.parameters():
@@ -133,31 +136,39 @@ class Target:
 
     def gradients_of(self, leaf: Tensor, module: Callable[[Any], Tensor], factor: float) -> NDArray[np.float32]:
         """Return the gradients at a leaf from which a net computes its output."""
+        self.back(lambda: module(leaf))
+        assert leaf.grad is not None
+        return np.asarray(leaf.grad) * np.float32(factor)
+
+    def back(self, forward: Callable[[], Tensor]) -> None:
+        """Let the gradients of each row's number flow from a net's output to its leaves."""
         model = self.model
         with nn.inference():
-            output = module(leaf)
-            values = output.numpy().astype(np.float64)
-            column, classes = self._column(output.shape)
-            rows = values.reshape(len(values), -1)
+            output = forward()
+            raw = output.numpy().astype(np.float64)
+            column, classes = self._column(model._output(Tensor(raw)).shape)
+            rows = raw.reshape(len(raw), -1)
             seed = np.zeros(rows.shape)
             seed[:, column] = 1
             if classes and self.logits:
                 first = column - column % classes
                 place = np.delete(np.arange(first, first + classes), column - first)
                 seed[:, place] = -softmax(np.ascontiguousarray(rows[:, place]))
-            elif not self.logits:
-                seed[:, column] = slopes(model, values.reshape(len(values), -1), self.task)
-            output.backward(seed.reshape(output.shape).astype(np.float32))
-        assert leaf.grad is not None
-        return np.asarray(leaf.grad) * np.float32(factor)
+            elif (
+                not self.logits
+            ):  # predictions are the first numbers of an output, which may have a variance behind them
+                seed[:, column] = slopes(
+                    lambda x: undo_transforms(model._output(Tensor(x)), model.transformers), raw, column
+                )
+            output.backward(to_device_of(seed.reshape(output.shape).astype(np.float32), output.data))
 
 
-def slopes(model: Any, raw: NDArray[np.float64], task: int, change: Any = None) -> NDArray[np.float64]:
-    """Return by how much a prediction in its units changes with the model's own number, from row to row."""
-    if not model.transformers:
-        return np.ones(len(raw))
+def slopes(
+    read: Callable[[_FLOATS], NDArray[Any]], raw: _FLOATS, column: int, change: _FLOATS | None = None
+) -> _FLOATS:
+    """Return by how much what is read of a model's own numbers changes with one of them, from row to row."""
     step = np.full(len(raw), _SMALL) if change is None else np.where(np.abs(change) > 1e-6, change, _SMALL)
     before = raw.copy()
-    before[:, task] -= step
-    found = undo_transforms(raw, model.transformers) - undo_transforms(before, model.transformers)
-    return np.asarray(found[:, task] / step)
+    before.reshape(len(raw), -1)[:, column] -= step
+    found = np.asarray(read(raw) - read(before), np.float64)
+    return found.reshape(len(raw), -1)[:, column] / step

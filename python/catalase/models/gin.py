@@ -9,10 +9,9 @@ import numpy as np
 from .. import nn, optim
 from .._internal.registry import Bool, Int, Str
 from ..autograd import Tensor, concatenate
-from ..backends import to_device_of
 from ..data.graph_batch import GraphBatch
 from ..nn import functional as F
-from ..nn.graph import uniform_linear
+from ..nn.graph import moved, uniform_linear
 from ..nn.onnx import Graph, Molecules, Value, exporter
 from ..ops.mol_graphs import FEATURE_SETS, widths
 from .graphs import GRAPH_TRAINING, ExtraFeatures, GraphRows, output_layer
@@ -42,7 +41,7 @@ class GIN(nn.Module):
     def forward(self, batch: GraphBatch) -> Tensor:  # type: ignore[override]
         distinct = not (self.training and (self.norms or self.dropouts))
         paths = batch.environments(len(self.layers), along=self.along, distinct=distinct)
-        rows = self.atoms(Tensor(to_device_of(paths.atom_features, self.atoms.w.data)))
+        rows = self.atoms(moved("GIN", "batch", paths.atom_features, self.atoms.w))
         seen = [rows]
         for i, (layer, lists) in enumerate(zip(self.layers, paths.depths, strict=True)):
             rows = layer(rows, lists, paths.bond_features)

@@ -127,8 +127,12 @@ class DirectedMessagePassing(Module):
         """Return rows of atoms, and which of them each molecule has."""
         check_batch("DirectedMessagePassing", batch, self.atom_features, self.bond_features)
         paths = batch.environments(self.depth, distinct=self.dropout is None)
-        start = F.linear(to_device_of(paths.bond_features, self.w_input.data), self.w_input, self.b_input)
-        final = F.linear(to_device_of(paths.atom_features, self.w_atom.data), self.w_atom, self.b_output)
+        bonds, atoms = (
+            moved("DirectedMessagePassing", "batch", x, self.w_input)
+            for x in (paths.bond_features, paths.atom_features)
+        )
+        start = F.linear(bonds, self.w_input, self.b_input)
+        final = F.linear(atoms, self.w_atom, self.b_output)
         if self.activation == "relu" and self.dropout is None:
             rows = F.message_passing(start, self.w_message, paths.bonds, self.b_message)
             of = paths.atoms
@@ -306,7 +310,7 @@ class GraphConv(Module):
         self.b = Parameter(np.zeros((self.max_degree + 1, size[1]), np.float32), decay=False)
 
     def forward(self, x: Tensor | NDArray[Any], atoms: AtomLists) -> Tensor:  # type: ignore[override]
-        x = _atom_rows("GraphConv", _moved("GraphConv", "x", x, self.w_own), atoms)
+        x = _atom_rows("GraphConv", moved("GraphConv", "x", x, self.w_own), atoms)
         if x.shape[1] != self.w_own.shape[1]:
             raise ValueError(f"GraphConv: x must have {self.w_own.shape[1]} features, got shape {x.shape}")
         if len(atoms.degrees) != self.max_degree + 2:
@@ -341,15 +345,15 @@ def rows_below(name: str, x: Any, lists: Any, features: int, like: Any) -> tuple
             f"{name}: lists must be one of the depths of catalase.data.GraphBatch.environments(depth, along='atoms'), got "
             f"{shown(lists)}"
         )
-    x = _moved(name, "x", x, like)
+    x = moved(name, "x", x, like)
     shape = (len(lists.transposed[1]) - 1, features)
     if x.shape != shape:
         raise ValueError(f"{name}: x must have shape {shape}, a row for each at the depth below, got {x.shape}")
     return x, lists.kind
 
 
-def _moved(name: str, argument: str, x: Any, like: Any) -> Tensor:
-    """Return a tensor, or features of the host as a tensor where the layer's parameter is."""
+def moved(name: str, argument: str, x: Any, like: Any) -> Tensor:
+    """Return a tensor as it is, or features of the host as a tensor where the layer's parameter is."""
     return as_tensor(name, argument, to_device_of(x, like.data) if isinstance(x, np.ndarray) else x)
 
 
@@ -448,7 +452,7 @@ class GINConv(Module):
                     "GINConv: a layer with bond_features needs lists with bonds; make them with "
                     "batch.environments(depth, along='atoms and bonds')"
                 )
-            bonds, width = _moved("GINConv", "bonds", bonds, self.last.w), self.bonds.w.shape[0]
+            bonds, width = moved("GINConv", "bonds", bonds, self.last.w), self.bonds.w.shape[0]
             if bonds.ndim != 2 or bonds.shape[1] != width:
                 raise ValueError(
                     f"GINConv: bonds must have shape (kinds, {width}), such as paths.bond_features, got {bonds.shape}"

@@ -14,7 +14,7 @@ from ..backends import to_device_of
 from ..data.graph_batch import GraphBatch
 from ..ops import RowLists
 from . import functional as F
-from .graph import check_batch, rows_below, uniform_linear
+from .graph import check_batch, moved, rows_below, uniform_linear
 from .init import LARGEST_SIZE, glorot_uniform, random_generator, start_values, uniform
 from .layers import Dropout
 from .module import Module
@@ -186,7 +186,7 @@ class _Attention(Module):
         scores = own + F.gather_rows(F.linear(values, self.w_other), index)
         shares = F.segment_softmax(F.activation(scores, "leaky_relu"), offsets)
         sums = F.segment_sum(F.gather_rows(values, index) * shares, offsets)
-        found = to_device_of((counts > 0).astype(np.float32)[:, None], sums.data)  # nothing is found in an empty list
+        found = to_device_of((counts > 0).astype(sums.dtype)[:, None], sums.data)  # nothing is found in an empty list
         context = F.activation(F.linear(sums, self.project.w) + self.project.b * found, "elu")
         _, state = self.gru(context.reshape(len(counts), 1, context.shape[1]), state)
         return state
@@ -276,9 +276,10 @@ class AttentiveFP(Module):
         check_batch("AttentiveFP", batch, self.atom_features, self.bond_features)
         distinct = self.layers[0].dropout is None or not self.training
         paths = batch.environments(len(self.layers), along="atoms and bonds", distinct=distinct)
-        bonds = np.vstack([paths.bond_features, np.zeros((1, self.bond_features), np.float32)])  # the last is to itself
-        atoms, bonds = (to_device_of(x, self.w_pair_atom.data) for x in (paths.atom_features, bonds))
-        rows = self.atoms(Tensor(atoms))
+        to_itself = np.zeros((1, self.bond_features), np.float32)  # the last kind of bond
+        atoms = moved("AttentiveFP", "batch", paths.atom_features, self.w_pair_atom)
+        bonds = moved("AttentiveFP", "batch", np.vstack([paths.bond_features, to_itself]), self.w_pair_atom)
+        rows = self.atoms(atoms)
         for layer, lists in zip(self.layers, paths.depths, strict=True):
             index, offsets, bond = _entries(lists, self.self_loops, len(bonds) - 1)
             own: Any = lists.kind
