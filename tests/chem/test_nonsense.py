@@ -24,6 +24,13 @@ def test_functions(name, tmp_path, monkeypatch):
     assert not wrong, report(wrong)
 
 
+def test_drawing_of_contributions():
+    also = {"smiles": ["molecule", "molecules"], "columns": ["smiles"]}
+    of_atoms = lambda: call(["CCO", "C1CC"], legends=["a", "b"], contributions=[[1.0, 0.0, -1.0], None], errors="mask")  # noqa: E731
+    wrong = Target(chem.draw, of_atoms, KINDS | {"contributions": "anything"}, also=also).failures()
+    assert not wrong, report(wrong)
+
+
 def test_merge():
     result = chem.standardize(["CCO", "OCC"], labels=[1.0, 2.0])
     wrong = Target(result.merge, lambda: call("mean"), KINDS).failures()

@@ -13,7 +13,7 @@ pytest.importorskip("matplotlib")
 
 KINDS = {
     "measured": "values", "predicted": "values", "low": "values?", "high": "values?", "color": "values?", "color_label": "word", "labels": "values", "score": "values", "label": "word?",
-    "probability": "values", "bins": "whole", "loss": "values", "valid_loss": "values?", "best_epoch": "whole?", "smiles": "anything", "legends": "words?", "ax": "ours?",
+    "probability": "values", "bins": "whole", "loss": "values", "valid_loss": "values?", "best_epoch": "whole?", "smiles": "anything", "legends": "words?", "contributions": "anything", "ax": "ours?",
     "std": "values", "groups": "anything", "weights": "values", "channel": "whole?", "names": "names", "limit": "limit", "model": "function", "X": "values", "y": "values", "sequences": "anything",
     "letters": "word", "data": "values", "method": "word", "perplexity": "limit?", "values": "anything", "train": "values?", "valid": "values?", "name": "word?", "log": "flag?",
 }  # fmt: skip
@@ -38,7 +38,9 @@ FUNCTIONS = {
         np.eye(4), VALUES, method="pca", color_label="c", perplexity=1.0, seed=0, ax=new_axes(3, 3)
     ),
     "validation_curve": lambda: call([1, 2, 3, 4], VALUES, VALUES, name="width", log=False, ax=new_axes(3, 3)),
-    "molecules": lambda: call(["CCO"], legends=["a"], columns=1, errors="mask", ax=new_axes(3, 3)),
+    "molecules": lambda: call(
+        ["CCO"], legends=["a"], contributions=[[1.0, 0.0, -1.0]], columns=1, errors="mask", ax=new_axes(3, 3)
+    ),
 }
 
 
