@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 import catalase as ct
+from catalase.explain.substitutions import _Patches
+from catalase.explain.target import Target
 
 MOTIF = "TGACTCA"
 
@@ -186,10 +188,12 @@ def test_bad_input_is_one_sentence(binding):
 
 @pytest.mark.parametrize("pool", ["max", "average"])
 @pytest.mark.parametrize("mode", ["regression", "classification"])
-@pytest.mark.parametrize("layers", [[6], [6, 5]])
-def test_mutagenesis_of_what_changes_equals_whole_predictions(rng, pool, mode, layers):
-    model = ct.models.CNN(1, 4, 1, layer_filters=layers, kernel_size=3, pool_type=pool, mode=mode, dense_layer_size=7,
-                          weight_init_stddevs=0.5, batch_norm=len(layers) == 2, seed=0)  # fmt: skip
+@pytest.mark.parametrize("layers, padding", [([6], "valid"), ([6, 5], "valid"), ([6], "same"), ([6, 5], "same")])
+def test_mutagenesis_of_what_changes_equals_whole_predictions(rng, pool, mode, layers, padding):
+    model = ct.models.CNN(1, 4, 1, layer_filters=layers, kernel_size=[4, 3][: len(layers)], pool_type=pool, mode=mode,
+                          padding=padding, dense_layer_size=7, weight_init_stddevs=0.5, batch_norm=len(layers) == 2,
+                          bias_init_consts=0.3, seed=0)  # fmt: skip
+    assert _Patches.of(Target("mutagenesis", model), np.zeros((1, 23, 4))) is not None, "it is not computed whole"
     if mode == "regression":
         data = ct.data.NumpyDataset(np.ones((4, 3)), np.arange(4.0))
         model.transformers = [ct.trans.NormalizationTransformer(transform_y=True, dataset=data)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from .gradients import rows_of_x
 from .target import Target
 
 _ROWS = 20_000  # changed inputs that are made at a time
+_SEQUENCES = 1000  # whose substitutions are computed together
+_PATCHES = 5000  # substitutions of which the changed outputs are computed together
 
 
 def occlusion(
@@ -119,8 +122,9 @@ def mutagenesis(model: Any, X: Any, task: int = 0, *, label: int | None = None) 
 
     Notes
     -----
-    All substitutions of many sequences are predicted in batches. Of a `CNN` with stride 1 and without padding and residual
-    blocks only the outputs of convolutions that see the position are computed again, with the same bits.
+    All substitutions of many sequences are predicted in batches. Of a `CNN` with stride 1 and without residual blocks only
+    the outputs of convolutions that see the position are computed again, where these are few enough; with the pool "max"
+    the bits are those of whole predictions.
 
     Examples
     --------
@@ -136,7 +140,14 @@ def mutagenesis(model: Any, X: Any, task: int = 0, *, label: int | None = None) 
     if X.ndim != 3:
         raise ValueError(f"{where}: X must have shape (N, L, C), got {X.shape}")
     check_one_hot(where, X)
-    letters = X.shape[2]
+    found = np.zeros(X.shape)
+    for first in range(0, len(X), _SEQUENCES):
+        found[first : first + _SEQUENCES] = _substituted(target, X[first : first + _SEQUENCES])
+    return found
+
+
+def _substituted(target: Target, X: NDArray[Any]) -> NDArray[np.float64]:
+    """Return what each letter changes in each position of some sequences."""
     row, place, letter = np.nonzero(X == 0)
     scores, found = target.scores(X), np.zeros(X.shape)
     patches = _Patches.of(target, X)
@@ -144,37 +155,42 @@ def mutagenesis(model: Any, X: Any, task: int = 0, *, label: int | None = None) 
         some = slice(first, first + _ROWS)
         if patches is not None:
             without = patches.scores(row[some], place[some], letter[some])
-            found[row[some], place[some], letter[some]] = without - scores[row[some]]
-            continue
-        changed = X[row[some]]
-        at = np.arange(len(changed))
-        changed[at, place[some]] = np.zeros(letters, X.dtype)
-        changed[at, place[some], letter[some]] = 1
-        found[row[some], place[some], letter[some]] = target.scores(changed) - scores[row[some]]
+        else:
+            changed = X[row[some]]
+            at = np.arange(len(changed))
+            changed[at, place[some]] = 0
+            changed[at, place[some], letter[some]] = 1
+            without = target.scores(changed)
+        found[row[some], place[some], letter[some]] = without - scores[row[some]]
     return found
 
 
 class _Patches:
     """Substitutions in sequences of which a `CNN` computes only what they change.
 
-    With convolutions of together K + 1 letters, a position is seen by the outputs from K before it on, which are computed
-    from a patch of 2 K + 1 letters. The pool joins them with the outputs before and behind, which are known.
+    A position is seen by as many outputs of a convolution as its kernel has letters; those are seen by more outputs of the
+    next one, and so on. Each convolution computes the outputs that change, from those of the one before and the known ones
+    around them. The pool joins what changes with the outputs before and behind, which are known.
     """
 
-    def __init__(self, target: Target, X: NDArray[Any], reach: int) -> None:
-        self.target, self.X, self.reach = target, np.asarray(X, np.float32), reach
+    def __init__(self, target: Target, X: NDArray[Any]) -> None:
+        self.target = target
         layers = target.model.module.layers
         pool = next(i for i, layer in enumerate(layers) if isinstance(layer, (nn.GlobalMaxPool, nn.GlobalAvgPool)))
-        self.before, self.behind, self.max = (
-            layers[:pool],
+        starts = [*(i for i in range(pool) if isinstance(layers[i], nn.Conv1D)), pool]
+        known, width = np.asarray(X, np.float32), 1
+        self.stages: list[_Stage] = []
+        for start, end in itertools.pairwise(starts):
+            inputs, known = known, self._through(layers[start:end], known)
+            self.stages.append(_Stage(layers[start:end], inputs, width, known.shape[1]))
+            width += self.stages[-1].around
+        self.behind, self.max, self.count = (
             layers[pool + 1 :],
             isinstance(layers[pool], nn.GlobalMaxPool),
+            known.shape[1],
         )
-        parts = [self._through(self.before, self.X[i : i + 1000]) for i in range(0, len(X), 1000)]
-        known = np.concatenate(parts)
         edge = np.full((len(X), 1, known.shape[2]), -np.inf if self.max else 0.0, known.dtype)
         join = np.maximum if self.max else np.add
-        self.count = known.shape[1]
         self.left = np.concatenate([edge, join.accumulate(known, axis=1)], axis=1)
         self.right = np.concatenate([join.accumulate(known[:, ::-1], axis=1)[:, ::-1], edge], axis=1)
 
@@ -182,12 +198,11 @@ class _Patches:
     def of(cls, target: Target, X: NDArray[Any]) -> _Patches | None:
         """Return the patches; None for models, or short sequences, that are computed whole."""
         model = target.model
-        if not isinstance(model, CNN) or (model.dims, model.padding, model.device) != (1, "valid", "cpu"):
+        if not isinstance(model, CNN) or (model.dims, model.device) != (1, "cpu") or model.residual:
             return None
-        kernels, strides = np.ravel(model.kernel_size), np.ravel(model.strides)
-        reach = int((kernels - 1).sum())
-        whole = model.residual or (strides != 1).any() or 4 * (2 * reach + 1) > 3 * X.shape[1]
-        return None if whole else cls(target, X, reach)
+        changed = 1 + np.cumsum(np.ravel(model.kernel_size) - 1)  # outputs of each convolution
+        whole = (np.ravel(model.strides) != 1).any() or 4 * changed.sum() > 3 * len(changed) * X.shape[1]
+        return None if whole else cls(target, X)
 
     def _through(self, layers: Any, x: NDArray[Any]) -> NDArray[np.float32]:
         with nn.inference(), no_grad():
@@ -198,23 +213,72 @@ class _Patches:
 
     def scores(self, row: NDArray[Any], place: NDArray[Any], letter: NDArray[Any]) -> NDArray[np.float64]:
         """Return the scores of rows with a letter in a place."""
-        width, model = 2 * self.reach + 1, self.target.model
-        starts = np.clip(place - self.reach, 0, self.X.shape[1] - width)
-        patches = self.X[row[:, None], starts[:, None] + np.arange(width)]
-        at = np.arange(len(row))
-        patches[at, place - starts] = 0
-        patches[at, place - starts, letter] = 1
-        made = np.concatenate([self._through(self.before, patches[i : i + 5000]) for i in range(0, len(row), 5000)])
-        left, right = self.left[row, starts], self.right[row, starts + self.reach + 1]
-        if self.max:
-            pooled = np.maximum(np.maximum(left, right), made.max(axis=1))
-        else:
-            pooled = (left + made.sum(axis=1) + right) / np.float32(self.count)
+        parts = [slice(first, first + _PATCHES) for first in range(0, len(row), _PATCHES)]
+        pooled = np.concatenate([self._pooled(row[some], place[some], letter[some]) for some in parts])
+        model = self.target.model
         output = self._through(self.behind, pooled).reshape(len(row), *model.module.shape)
         raw = model._output(Tensor(output))
         return self.target._chosen(
             np.asarray(raw if self.target.logits else undo_transforms(raw, model.transformers), np.float64)
         )
+
+    def _pooled(self, row: NDArray[Any], place: NDArray[Any], letter: NDArray[Any]) -> NDArray[np.float32]:
+        changed = np.eye(self.stages[0].channels, dtype=np.float32)[letter][:, None]
+        for stage in self.stages:
+            place, changed = stage.changed(row, place, changed)
+        behind = np.clip(place + changed.shape[1], 0, self.count)
+        left, right = self.left[row, np.clip(place, 0, self.count)], self.right[row, behind]
+        if not self.max:
+            return np.asarray((left + changed.sum(axis=1) + right) / np.float32(self.count))
+        changed[self.stages[-1].beyond(place)] = -np.inf
+        return np.maximum(np.maximum(left, right), changed.max(axis=1))
+
+
+class _Stage:
+    """A convolution of stride 1, the layers behind it that go position by position, and the known input of both.
+
+    Parameters
+    ----------
+    layers : list of Module
+    inputs : ndarray of float32, shape (N, L, C)
+    width : int
+        How many positions of the input a substitution changes.
+    outputs : int
+        How many positions the output has.
+    """
+
+    def __init__(self, layers: Any, inputs: NDArray[np.float32], width: int, outputs: int) -> None:
+        self.conv, self.behind, self.width, self.outputs = layers[0], layers[1:], width, outputs
+        self.around, self.channels = self.conv.kernel_size[0] - 1, inputs.shape[2]
+        self.ahead = self.around - (self.around // 2 if self.conv.padding == "same" else 0)
+        self.margin = width + self.around
+        padded = np.pad(inputs, ((0, 0), (self.margin, self.margin), (0, 0))).reshape(len(inputs), -1)
+        length = (width + 2 * self.around) * self.channels
+        self.patches = np.lib.stride_tricks.sliding_window_view(padded, length, axis=1)
+
+    def changed(
+        self, row: NDArray[Any], first: NDArray[Any], values: NDArray[np.float32]
+    ) -> tuple[NDArray[Any], NDArray[np.float32]]:
+        """Return the first output of each row that changes, and the outputs from there on: 0 beyond the ends.
+
+        ``values`` are the inputs from ``first`` on, (rows, width, C).
+        """
+        start = first - self.around + self.margin
+        patches = self.patches[row, start * self.channels].reshape(len(row), -1, self.channels)
+        patches[:, self.around : self.around + self.width] = values
+        with nn.inference(), no_grad():
+            options = self.conv.options() | {"padding": "valid"}
+            made = nn.functional.conv1d(Tensor(patches), self.conv.w, self.conv.b, **options)
+            for layer in self.behind:
+                made = layer(made)
+        found, first = made.numpy(), first - self.ahead
+        found[self.beyond(first)] = 0
+        return first, found
+
+    def beyond(self, first: NDArray[Any]) -> NDArray[np.bool_]:
+        """Return which outputs from ``first`` on are none, as they lie before or behind all positions."""
+        places = first[:, None] + np.arange(self.width + self.around)
+        return (places < 0) | (places >= self.outputs)
 
 
 def check_one_hot(where: str, X: NDArray[Any]) -> None:
