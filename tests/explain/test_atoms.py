@@ -296,3 +296,14 @@ def test_exact_contributions_of_a_process_that_classifies_sum_to_its_log_odds(kn
     chances = np.stack(found, axis=1)
     expected = model.predict_uncertainty(featurizer(held_out))[0][:, 0]
     np.testing.assert_allclose(chances / chances.sum(axis=1, keepdims=True), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", GRAPH_NETS)
+def test_every_backend_gives_the_gradients_of_the_cpu(known, name, backend):
+    smiles, y, _ = known
+    model = graph_net(name, smiles[:10], y[:10], 1)
+    weights = model.module.parameters()[0].numpy().copy()
+    expected = np.concatenate(ct.explain.atoms(model, smiles[:5], "gradient"))
+    found = np.concatenate(ct.explain.atoms(model.to(backend.device), smiles[:5], "gradient"))
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-5)
+    assert np.array_equal(backend.get(model.module.parameters()[0].data), weights)

@@ -30,8 +30,8 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--method",
         choices=["masking", "gradient", "exact"],
-        help="masking: what the prediction loses without the atom (default); gradient: for nets on fingerprints; exact: for "
-        "Gaussian processes and ridge regression",
+        help="masking: what the prediction loses without the atom (default); gradient: for nets; exact: for Gaussian "
+        "processes and ridge regression",
     )
     parser.add_argument(
         "--smiles",
