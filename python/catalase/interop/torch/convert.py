@@ -20,10 +20,13 @@ _ACTIVATIONS = {
     "elu": torch.nn.ELU, "gelu": torch.nn.GELU, "silu": torch.nn.SiLU, "leaky_relu": torch.nn.LeakyReLU,
 }  # fmt: skip
 _SETTINGS = {  # that a layer of PyTorch must have where Catalase's has no choice
-    "Softplus": {"beta": 1.0, "threshold": 20.0}, "ELU": {"alpha": 1.0}, "GELU": {"approximate": "none"}, "LeakyReLU": {"negative_slope": 0.01},
+    "Softplus": {"beta": 1.0, "threshold": 20.0}, "ELU": {"alpha": 1.0}, "GELU": {"approximate": "none"},
+    "LeakyReLU": {"negative_slope": 0.01},
 }  # fmt: skip
 _LAYERS = {name: kind for name, kind in vars(nn).items() if isinstance(kind, type) and issubclass(kind, nn.Module)}
-_OURS = {kind: layer for layer in _LAYERS.values() for name, kind in _ACTIVATIONS.items() if vars(layer).get("name") == name}
+_OURS = {
+    kind: layer for layer in _LAYERS.values() for name, kind in _ACTIVATIONS.items() if vars(layer).get("name") == name
+}
 _CONVOLUTIONS = {getattr(nn, f"Conv{n}D"): getattr(torch.nn, f"Conv{n}d") for n in (1, 2, 3)}
 _POOLS = {getattr(nn, f"{k}Pool{n}D"): getattr(torch.nn, f"{k}Pool{n}d") for n in (1, 2, 3) for k in ("Max", "Avg")}
 _NORMS = {0: torch.nn.BatchNorm1d, 1: torch.nn.BatchNorm1d, 2: torch.nn.BatchNorm2d, 3: torch.nn.BatchNorm3d}
@@ -131,7 +134,9 @@ class _Out:
             _fill(made.running_var, layer.running_var)
             return [made, *_activation(layer.activation)]
         if kind is nn.LayerNorm and not self.dims and not self.channels:
-            made = torch.nn.LayerNorm(layer.normalized_shape, layer.eps, layer.gamma is not None, layer.beta is not None)
+            made = torch.nn.LayerNorm(
+                layer.normalized_shape, layer.eps, layer.gamma is not None, layer.beta is not None
+            )
             if layer.gamma is not None:
                 _set(made, layer.gamma, layer.beta)
             return [made]
@@ -140,12 +145,16 @@ class _Out:
         named = getattr(layer, "name", None) or getattr(layer, "activation", None)
         if isinstance(named, str) and not layer.parameters() and (named in _ACTIVATIONS or named == "identity"):
             return _activation(named)
-        raise TypeError(f"to_torch: {layer!r} has no counterpart here; convert the layers around it, and write it in PyTorch")
+        raise TypeError(
+            f"to_torch: {layer!r} has no counterpart here; convert the layers around it, and write it in PyTorch"
+        )
 
     def _linear(self, layer: Any) -> Any:
         inputs, outputs = layer.w.shape
         w = to_host(layer.w.data)
-        if self.channels:  # our rows hold the channels of each position together, PyTorch's the positions of each channel
+        if (
+            self.channels
+        ):  # our rows hold the channels of each position together, PyTorch's the positions of each channel
             w = w.reshape(-1, self.channels, outputs).swapaxes(0, 1).reshape(inputs, outputs)
             self.channels = 0
         made = torch.nn.Linear(inputs, outputs, layer.b is not None)
@@ -180,7 +189,9 @@ class _Molecules(torch.nn.Module):
         super().__init__()
         net: Any = model.module
         if model.aggregation == "attention" or model.n_extra_features:
-            raise ValueError("to_torch: a D-MPNN with the readout 'attention' or extra features has no counterpart here")
+            raise ValueError(
+                "to_torch: a D-MPNN with the readout 'attention' or extra features has no counterpart here"
+            )
         self.messages = _messages(net.messages)
         self.aggregation, self.aggregation_norm = model.aggregation, model.aggregation_norm
         out = _Out()
@@ -366,8 +377,10 @@ class _Back:
         padded = {*np.ravel(layer.padding).tolist()} != {0}
         average = "Avg" in type(layer).__name__
         other = getattr(layer, "dilation", 1) not in (1, (1,) * ours.dims) or layer.ceil_mode
-        if other or (average and (padded and layer.count_include_pad or getattr(layer, "divisor_override", None))):
-            raise ValueError(f"from_torch: {layer!r} has settings (dilation, ceil_mode, counted padding) without a counterpart")
+        if other or (average and ((padded and layer.count_include_pad) or getattr(layer, "divisor_override", None))):
+            raise ValueError(
+                f"from_torch: {layer!r} has settings (dilation, ceil_mode, counted padding) without a counterpart"
+            )
         pads = [(p, p) for p in np.broadcast_to(np.ravel(layer.padding), (ours.dims,)).tolist()]
         return ours(layer.kernel_size, layer.stride, pads if padded else "valid")
 

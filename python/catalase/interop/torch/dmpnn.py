@@ -46,11 +46,11 @@ class DMPNN(torch.nn.Module):
     -----
     The layer is called with a batch of graphs: an object with ``V`` (atoms, d_v), ``E`` (directed bonds, d_e),
     ``edge_index`` (2, directed bonds), ``rev_edge_index`` and ``batch`` (the molecule of each atom, ascending), such as
-    chemprop's ``BatchMolGraph``; or a `catalase.data.GraphBatch` or `catalase.ops.MolGraphs`. It returns a row for each atom, in
-    the order of the atoms. Features of bonds must be zeros and ones; neither they nor those of atoms have gradients.
+    chemprop's ``BatchMolGraph``; or a `catalase.data.GraphBatch` or `catalase.ops.MolGraphs`. It returns a row for each
+    atom, in their order. Features of bonds must be zeros and ones; neither they nor those of atoms have gradients.
 
     Equal environments are computed once, as in `catalase.nn.DirectedMessagePassing`. Graphs of Catalase are looked through for
-    them once, others in every call, which takes some milliseconds for a batch of 64 molecules.
+    them once, others in every call, which takes half a millisecond for a batch of 64 molecules.
 
     Examples
     --------
@@ -72,9 +72,7 @@ class DMPNN(torch.nn.Module):
         undirected: bool = False,
     ) -> None:
         super().__init__()
-        d_v, d_e = (
-            whole_number("DMPNN", name, value, 0, LARGEST_SIZE) for name, value in (("d_v", d_v), ("d_e", d_e))
-        )
+        d_v, d_e = (whole_number("DMPNN", name, value, 0, LARGEST_SIZE) for name, value in (("d_v", d_v), ("d_e", d_e)))
         d_h = whole_number("DMPNN", "d_h", d_h, 1, LARGEST_SIZE)
         if flag("DMPNN", "undirected", undirected):
             raise ValueError("DMPNN: undirected messages are not supported; use chemprop's own layer")
@@ -152,7 +150,7 @@ def _places(order: Any, offsets: Any, rows: Any, molecules: Any) -> Any:
 
 
 def _packed(bmg: Any) -> Any:
-    """The arrays that `ops.environments` takes: features of atoms as numbers, each feature of a bond as a field of one column."""
+    """The arrays that `ops.environments` takes: features of atoms as numbers, those of bonds as fields of one column."""
     arrays = {name: getattr(bmg, name, None) for name in _FIELDS}
     if not all(isinstance(array, torch.Tensor) for array in arrays.values()):
         raise TypeError(

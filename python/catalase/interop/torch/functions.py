@@ -51,7 +51,8 @@ def function(op: str | Callable[..., Any], *, keeps_output: bool = True) -> Call
     Memory is shared both ways, on the CPU as through CuPy on a GPU, where the kernels run on PyTorch's current stream; what
     a kernel cannot read as it lies, such as transposed weights of a recurrent cell, the function copies as it always does.
     The first backward pass walks Catalase's tape; a second one over the same graph (``retain_graph=True``) runs ``op``
-    again. Gradients of gradients are not supported: PyTorch says so.
+    again. Gradients of gradients (``create_graph=True``)
+    are refused.
 
     Examples
     --------
@@ -75,9 +76,7 @@ def function(op: str | Callable[..., Any], *, keeps_output: bool = True) -> Call
             "see; use the layers of catalase.interop.torch, or to_torch"
         )
     if not callable(op) or isinstance(op, type):
-        raise TypeError(
-            f"interop.torch.function: op must be the name of a function or a function, got {shown(op)}"
-        )
+        raise TypeError(f"interop.torch.function: op must be the name of a function or a function, got {shown(op)}")
 
     run: Callable[..., Any] = op
 
@@ -111,8 +110,11 @@ class _Bridge(torch.autograd.Function):
         return _like(outputs, given)
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, *gradients: Any) -> Any:
+        if torch.is_grad_enabled():
+            raise RuntimeError(
+                "interop.torch: gradients of gradients (create_graph=True) are not supported; use PyTorch's own layer there"
+            )
         tensors = ctx.saved_tensors[: ctx.count]  # PyTorch refuses here if one was changed in place
         with _on_device(tensors):
             if ctx.outputs is None:

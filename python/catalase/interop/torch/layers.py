@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from ...ops.linear import sparse_from_entries
 from ...nn import functional
+from ...ops.linear import sparse_from_entries
 from .functions import array_of, function
 
 _linear = function("linear", keeps_output=False)
