@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -477,3 +479,13 @@ def spoiled(**fields):
 def test_graphs_that_do_not_fit_together_are_refused(fields):
     with pytest.raises(ValueError, match="DMPNN: "):
         ours.DMPNN()(spoiled(**fields))
+
+
+def test_the_listings_of_the_page_run():
+    text = (Path(__file__).parents[2] / "docs" / "pytorch.md").read_text(encoding="utf-8")
+    names: dict[str, object] = {}
+    for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        exec(compile(block, "pytorch.md", "exec"), names)  # noqa: S102
+    x = np.ones((2, 3), np.float32)
+    assert np.array_equal(names["back"](x).numpy(), names["net"](x).numpy())
+    assert names["again"].numpy().tolist() == [1.0, 2.0]

@@ -386,6 +386,7 @@ def from_dlpack(x: Any) -> Tensor:
     """
     if isinstance(x, type) or not (hasattr(x, "__dlpack__") and hasattr(x, "__dlpack_device__")):
         raise TypeError(f"from_dlpack: x must be an array with __dlpack__ and __dlpack_device__, got {shown(x)}")
+    refuse_masked("from_dlpack", "x", x)
     try:
         kind = int(x.__dlpack_device__()[0])
         if kind not in (_DLPACK_CPU, _DLPACK_CUDA):

@@ -19,15 +19,15 @@ def pytorch_dataset(dataset: Dataset, batch_size: int | None, *walk: Any) -> Any
     except ImportError:
         raise ImportError("make_pytorch_dataset: PyTorch is needed; pip install 'catalase[torch]'") from None
 
-    class Rows(torch_data.IterableDataset):  # type: ignore[misc]
+    class Rows(torch_data.IterableDataset):
         """Rows, or batches, of a dataset of Catalase."""
 
         def __iter__(self) -> Iterator[tuple[Any, ...]]:
-            *order, seed = walk
+            epochs, deterministic, pad_batches, seed = walk
             worker = torch_data.get_worker_info()
             if worker is not None and seed is None:
                 seed = worker.seed - worker.id  # the same for all workers, and another in each walk
-            batches: Any = dataset.iterbatches(batch_size or _ROWS, *order, seed)
+            batches: Any = dataset.iterbatches(batch_size or _ROWS, epochs, deterministic, pad_batches, seed)
             items = batches if batch_size else (row for batch in batches for row in _rows(batch))
             return iter(items) if worker is None else itertools.islice(items, worker.id, None, worker.num_workers)
 

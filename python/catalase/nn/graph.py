@@ -128,10 +128,20 @@ class DirectedMessagePassing(Module):
         """Return rows of atoms, and which of them each molecule has."""
         check_batch("DirectedMessagePassing", batch, self.atom_features, self.bond_features)
         paths = batch.environments(self.depth, distinct=self.dropout is None)
-        features = [to_device_of(x, self.w_input.data) for x in (paths.bond_features, paths.atom_features)]
-        inner = (self.w_input, self.b_input, self.w_message, self.b_message)
-        last = (self.w_atom, self.w_output, self.b_output)
-        rows = directed_messages(paths, *features, *inner, *last, activation=self.activation, dropout=self.dropout)
+        rows = directed_messages(
+            paths,
+            to_device_of(paths.bond_features, self.w_input.data),
+            to_device_of(paths.atom_features, self.w_atom.data),
+            self.w_input,
+            self.b_input,
+            self.w_message,
+            self.b_message,
+            self.w_atom,
+            self.w_output,
+            self.b_output,
+            activation=self.activation,
+            dropout=self.dropout,
+        )
         return rows, paths.molecules
 
     def __repr__(self) -> str:

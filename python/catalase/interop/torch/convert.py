@@ -15,22 +15,24 @@ from ...models import CNN, DMPNNModel
 from ...models.net import NetModel
 from .dmpnn import DMPNN
 
-_ACTIVATIONS = {
+_ACTIVATIONS: dict[str, Any] = {
     "relu": torch.nn.ReLU, "tanh": torch.nn.Tanh, "sigmoid": torch.nn.Sigmoid, "softplus": torch.nn.Softplus,
     "elu": torch.nn.ELU, "gelu": torch.nn.GELU, "silu": torch.nn.SiLU, "leaky_relu": torch.nn.LeakyReLU,
 }  # fmt: skip
-_SETTINGS = {  # that a layer of PyTorch must have where Catalase's has no choice
+_SETTINGS: dict[str, dict[str, Any]] = {  # that a layer of PyTorch must have where Catalase's has no choice
     "Softplus": {"beta": 1.0, "threshold": 20.0}, "ELU": {"alpha": 1.0}, "GELU": {"approximate": "none"},
     "LeakyReLU": {"negative_slope": 0.01},
 }  # fmt: skip
 _LAYERS = {name: kind for name, kind in vars(nn).items() if isinstance(kind, type) and issubclass(kind, nn.Module)}
-_OURS = {
+_OURS: dict[Any, Any] = {
     kind: layer for layer in _LAYERS.values() for name, kind in _ACTIVATIONS.items() if vars(layer).get("name") == name
 }
-_CONVOLUTIONS = {getattr(nn, f"Conv{n}D"): getattr(torch.nn, f"Conv{n}d") for n in (1, 2, 3)}
-_POOLS = {getattr(nn, f"{k}Pool{n}D"): getattr(torch.nn, f"{k}Pool{n}d") for n in (1, 2, 3) for k in ("Max", "Avg")}
+_CONVOLUTIONS: dict[Any, Any] = {getattr(nn, f"Conv{n}D"): getattr(torch.nn, f"Conv{n}d") for n in (1, 2, 3)}
+_POOLS: dict[Any, Any] = {
+    getattr(nn, f"{k}Pool{n}D"): getattr(torch.nn, f"{k}Pool{n}d") for n in (1, 2, 3) for k in ("Max", "Avg")
+}
 _NORMS = {0: torch.nn.BatchNorm1d, 1: torch.nn.BatchNorm1d, 2: torch.nn.BatchNorm2d, 3: torch.nn.BatchNorm3d}
-_RECURRENT = {nn.RNN: torch.nn.RNN, nn.GRU: torch.nn.GRU, nn.LSTM: torch.nn.LSTM}
+_RECURRENT: dict[Any, Any] = {nn.RNN: torch.nn.RNN, nn.GRU: torch.nn.GRU, nn.LSTM: torch.nn.LSTM}
 
 
 def to_torch(model: Any) -> Any:
@@ -320,7 +322,7 @@ class _Back:
         self.dims, self.channels, self.width = 0, 0, 0
 
     def layers(self, layer: Any) -> list[Any]:
-        kind = type(layer)
+        kind: Any = type(layer)
         if kind is torch.nn.Sequential:
             return [made for one in layer for made in self.layers(one)]
         if isinstance(layer, torch.nn.Linear):
@@ -330,7 +332,7 @@ class _Back:
             if self.channels:
                 w = w.reshape(self.channels, -1, w.shape[1]).swapaxes(0, 1).reshape(w.shape)
                 self.channels = 0
-            return [_loaded(nn.Linear(*w.shape, bias=layer.bias is not None), w=w, b=layer.bias)]
+            return [_loaded(nn.Linear(w.shape[0], w.shape[1], bias=layer.bias is not None), w=w, b=layer.bias)]
         for ours, theirs in _CONVOLUTIONS.items():
             if isinstance(layer, theirs):
                 return [self._convolution(ours, layer)]

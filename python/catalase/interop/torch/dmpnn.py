@@ -151,7 +151,7 @@ def _places(order: Any, offsets: Any, rows: Any, molecules: Any) -> Any:
 
 def _packed(bmg: Any) -> Any:
     """The arrays that `ops.environments` takes: features of atoms as numbers, those of bonds as fields of one column."""
-    arrays = {name: getattr(bmg, name, None) for name in _FIELDS}
+    arrays: dict[str, Any] = {name: getattr(bmg, name, None) for name in _FIELDS}
     if not all(isinstance(array, torch.Tensor) for array in arrays.values()):
         raise TypeError(
             "DMPNN: the batch must be a catalase.data.GraphBatch, catalase.ops.MolGraphs, or have the tensors "

@@ -232,6 +232,15 @@ def array_of(tensor: Any) -> Any:
     raise TypeError(f"interop.torch: tensors must be on the CPU or a CUDA device, got {tensor.device}")
 
 
+def check_input(layer: Any, x: Any) -> None:
+    """Refuse an input that is no tensor, or not of the dtype of a layer's weights."""
+    name, dtype = type(layer).__name__, next(layer.parameters()).dtype
+    if not isinstance(x, torch.Tensor):
+        raise TypeError(f"{name}: input must be a torch.Tensor, got {shown(x)}")
+    if x.dtype != dtype:
+        raise TypeError(f"{name}: input must be {dtype}, as the weights are, got {x.dtype}; convert one of them")
+
+
 def _tensor_of(array: Any, inputs: Any) -> Any:
     """Return the tensor over an array's memory; a copy where the array lies in an input, or as PyTorch has none."""
     if type(array) is not np.ndarray:

@@ -9,7 +9,7 @@ import torch
 
 from ...nn import functional
 from ...ops.linear import sparse_from_entries
-from .functions import array_of, function
+from .functions import array_of, check_input, function
 
 _linear = function("linear", keeps_output=False)
 _conv1d = function("conv1d", keeps_output=False)
@@ -31,6 +31,7 @@ class Linear(torch.nn.Linear):
 
     def forward(self, input: Any) -> Any:
         """Return ``input @ weight.T + bias``, for an input (..., in_features)."""
+        check_input(self, input)
         if input.ndim == 0 or input.shape[-1] != self.in_features:
             raise ValueError(
                 f"{type(self).__name__}: input must have {self.in_features} values along the last axis, got shape "
@@ -66,7 +67,9 @@ class SparseLinear(Linear):
 
     def forward(self, input: Any) -> Any:
         """Return ``input @ weight.T + bias``."""
-        packed = input.dtype == torch.uint8
+        packed = isinstance(input, torch.Tensor) and input.dtype == torch.uint8
+        if not packed:
+            check_input(self, input)
         if not packed and input.layout == torch.strided:
             return super().forward(input)
         if input.ndim != 2 or input.shape[1] * (8 if packed else 1) != self.in_features:
@@ -83,10 +86,14 @@ class SparseLinear(Linear):
 def _entries(x: Any) -> Any:
     """The sparse batch of a tensor."""
     if x.layout == torch.sparse_coo:
-        x = x.coalesce().to_sparse_csr()
-    elif x.layout != torch.sparse_csr:
+        x = x.coalesce()
+        rows, columns = x.indices().numpy()
+        starts = np.searchsorted(rows, np.arange(x.shape[0] + 1))
+    elif x.layout == torch.sparse_csr:
+        starts, columns = x.crow_indices().numpy(), x.col_indices().numpy()
+    else:
         raise TypeError(f"SparseLinear: input must be dense, torch.sparse_csr or torch.sparse_coo, got {x.layout}")
-    starts, columns = x.crow_indices().numpy().astype(np.int64), x.col_indices().numpy().astype(np.int32)
+    starts, columns = starts.astype(np.int64), columns.astype(np.int32)
     return sparse_from_entries(starts, columns, array_of(x.values()), x.shape[1])
 
 
@@ -95,6 +102,7 @@ class _Convolution:
 
     def _conv_forward(self, input: Any, weight: Any, bias: Any) -> Any:
         layer: Any = self
+        check_input(layer, input)
         dims = len(layer.kernel_size)
         pads = layer._reversed_padding_repeated_twice  # the last axis first, as torch.nn.functional.pad takes them
         if layer.padding_mode != "zeros":

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
-from .functions import function
+from .functions import check_input, function
 
 _rnn, _gru, _lstm = (function(name) for name in ("rnn", "gru", "lstm"))
 
@@ -27,11 +27,15 @@ class _Recurrent:
         x = input
         if packed:
             x, lengths = pad_packed_sequence(input, batch_first=layer.batch_first)
+        check_input(layer, x)
         single = x.ndim == 2
+        if x.ndim not in (2, 3) or x.shape[-1] != layer.input_size:
+            raise ValueError(
+                f"{type(self).__name__}: input must have 2 or 3 axes, the last of {layer.input_size} values, got shape "
+                f"{tuple(x.shape)}"
+            )
         if single:
-            x, hx = x.unsqueeze(0 if layer.batch_first else 1), _states(hx, lambda state: state.unsqueeze(1))
-        elif x.ndim != 3:
-            raise ValueError(f"{type(self).__name__}: input must have 2 or 3 axes, got shape {tuple(x.shape)}")
+            x, hx = x.unsqueeze(0 if layer.batch_first else 1), _states(hx)
         states = self._checked(x, hx)
         x = x if layer.batch_first else x.transpose(0, 1)
         ways = 2 if layer.bidirectional else 1
@@ -57,9 +61,10 @@ class _Recurrent:
 
     def _checked(self, x: Any, hx: Any) -> tuple[Any, ...]:
         layer: Any = self
-        layer.check_input(x, None)
         if hx is None:
             return ()
+        for state in hx if isinstance(hx, (tuple, list)) else (hx,):
+            check_input(layer, state)
         states = tuple(hx) if isinstance(hx, (tuple, list)) else (hx,)
         count = 2 if layer.mode == "LSTM" else 1
         rows = x.shape[0 if layer.batch_first else 1]
@@ -88,10 +93,11 @@ class _Recurrent:
         raise NotImplementedError
 
 
-def _states(hx: Any, change: Any) -> Any:
+def _states(hx: Any) -> Any:
+    """States of one sequence with the axis of a batch; what is no tensor is refused later."""
     if isinstance(hx, (tuple, list)):
-        return tuple(change(state) for state in hx)
-    return hx if hx is None else change(hx)
+        return tuple(map(_states, hx))
+    return hx.unsqueeze(1) if isinstance(hx, torch.Tensor) and hx.ndim else hx
 
 
 class RNN(_Recurrent, torch.nn.RNN):
