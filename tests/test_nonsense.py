@@ -50,6 +50,8 @@ UNARY = (
     "__init__",
     "__hash__",
     "__array__",
+    "__dlpack__",
+    "__dlpack_device__",
 )
 
 
@@ -79,13 +81,21 @@ FUNCTIONS = {
     "concatenate": lambda: call([tensor(2, 3), tensor(2, 3)], axis=0),
     "where": lambda: call(np.ones((2, 3), bool), tensor(2, 3), tensor(2, 3)),
     "no_grad": call, "is_recording": call, "Function": call,
+    "from_dlpack": lambda: call(ones(2, 3)),
     "record": lambda: call(ones(2, 3), (tensor(2, 3),), lambda g: (g,)),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_functions_of_tensors(name):
-    own = {"axis": "signed", "tensors": "anything", "condition": "anything", "a": "operand", "b": "operand"}
+    own = {
+        "axis": "signed",
+        "tensors": "anything",
+        "condition": "anything",
+        "a": "operand",
+        "b": "operand",
+        "x": "tensor",
+    }
     also = {"data": ["array"], "array": ["the array"]}
     wrong = Target(getattr(autograd, name), FUNCTIONS[name], KINDS | own, names=(name, "Tensor"), also=also).failures()
     assert not wrong, report(wrong)

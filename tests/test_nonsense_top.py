@@ -32,7 +32,7 @@ INDEX = {
 SETTINGS = {"set_num_threads": lambda: call(1), "set_matmul_precision": lambda: call("float32")}
 WITHOUT_ARGUMENTS = {"get_num_threads", "get_matmul_precision", "show_config"}
 # Tables of their own: tests/test_nonsense.py, tests/screening and those of the packages.
-ELSEWHERE = {"Tensor", "no_grad", "screen"}
+ELSEWHERE = {"Tensor", "from_dlpack", "no_grad", "screen"}
 
 
 @pytest.mark.parametrize("name", INDEX)

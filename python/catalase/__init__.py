@@ -47,6 +47,7 @@ _SUBMODULES = (
 _ATTRIBUTES = {
     "FingerprintIndex": "fingerprint_index",
     "Tensor": "autograd",
+    "from_dlpack": "autograd",
     "no_grad": "autograd",
     "screen": "screening",
     "show_config": "backends.description",
@@ -75,7 +76,7 @@ if TYPE_CHECKING:
         train,
         trans,
     )
-    from .autograd import Tensor, no_grad
+    from .autograd import Tensor, from_dlpack, no_grad
     from .backends.description import show_config
     from .fingerprint_index import FingerprintIndex
     from .screening import screen
@@ -90,6 +91,7 @@ __all__ = [
     "data",
     "explain",
     "feat",
+    "from_dlpack",
     "hyper",
     "interop",
     "get_matmul_precision",

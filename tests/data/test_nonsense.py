@@ -123,10 +123,16 @@ def test_constructors(name, here):
     check(cls, CONSTRUCTORS[name], own, also={"X": ["pixels"], "y": ["masks"], "sequences": ["row", "sequence"]})
 
 
+def needs(package):
+    return pytest.importorskip(package)
+
+
 FRAME = {"X": [1.0, 2.0], "y": [0.0, 1.0], "w": [1.0, 1.0], "ids": ["a", "b"]}
 METHODS = {
     "NumpyDataset.from_dataframe": (lambda: data.NumpyDataset.from_dataframe, lambda: call(pytest.importorskip("pandas").DataFrame(FRAME), X=["X"], y=["y"], w=["w"], ids="ids", featurizer=None)),
     "Dataset.to_dataframe": (lambda: plain().to_dataframe, lambda: call(library="pandas")),
+    "Dataset.make_pytorch_dataset": (lambda: needs("torch") and plain().make_pytorch_dataset, lambda: call(epochs=1, deterministic=False, batch_size=2, seed=0)),
+    "Dataset.make_tf_dataset": (lambda: needs("tensorflow") and plain().make_tf_dataset, lambda: call(batch_size=2, epochs=1, deterministic=False, pad_batches=False, seed=0)),
     "CharTokenizer.fit": (lambda: data.CharTokenizer.fit, lambda: call(["ab", "b"], min_count=1, unknown="error")),
     "CharTokenizer.split": (lambda: data.CharTokenizer(["a"]).split, lambda: call("ab")),
     "SmilesTokenizer.split": (lambda: data.SmilesTokenizer(["C"]).split, lambda: call("CC")),

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from .joins import concatenate, where
 from .tape import Function, is_recording, no_grad
-from .tensor import Tensor, record
+from .tensor import Tensor, from_dlpack, record
 
-__all__ = ["Function", "Tensor", "concatenate", "is_recording", "no_grad", "record", "where"]
+__all__ = ["Function", "Tensor", "concatenate", "from_dlpack", "is_recording", "no_grad", "record", "where"]

@@ -166,6 +166,13 @@ class Node:
         array = data if dtype is None else data.astype(dtype, copy=False)
         return array.copy() if copy else array
 
+    def __dlpack__(self, **options: Any) -> Any:
+        """Lend the array's memory to another library, off the tape; see `catalase.from_dlpack` for the way back."""
+        return self.data.__dlpack__(**options)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return self.data.__dlpack_device__()
+
     def numpy(self) -> Array:
         """Return the array itself, not a copy; an array on a device is copied to the host."""
         data = self.data

@@ -14,6 +14,7 @@ from .. import ops
 from .._internal.arrays import refuse_masked
 from .._internal.numbers import flag, shown, whole_number
 from ..backends import CPU, backend_of, is_device_array, to_host
+from ..backends.cuda import require_cuda
 from ..ops.checks import DERIVED_FROM_INPUT, floating, numpy_array
 from ..ops.elementwise import ActivationMethods
 from .tape import RECORDING, Array, Node, Operation, put_on_tape
@@ -353,6 +354,52 @@ class Tensor(Node, ActivationMethods):
 Node._tensor = Tensor
 
 
+def from_dlpack(x: Any) -> Tensor:
+    """Return a tensor over the memory of another library's array, without a copy: of PyTorch, JAX, CuPy, NumPy and others.
+
+    Parameters
+    ----------
+    x : object with ``__dlpack__`` and ``__dlpack_device__``
+        float32 or float64, on the CPU or on a CUDA device (float32).
+
+    Returns
+    -------
+    Tensor
+        It needs no gradient.
+
+    Raises
+    ------
+    TypeError
+        For other objects and dtypes.
+    ValueError
+        Where the other library does not give its array away, as PyTorch does not one that needs a gradient, or on another
+        device.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> x = np.ones(3)
+    >>> y = ct.from_dlpack(x)
+    >>> x[0] = 2
+    >>> y.numpy()
+    array([2., 1., 1.])
+    """
+    if isinstance(x, type) or not (hasattr(x, "__dlpack__") and hasattr(x, "__dlpack_device__")):
+        raise TypeError(f"from_dlpack: x must be an array with __dlpack__ and __dlpack_device__, got {shown(x)}")
+    refuse_masked("from_dlpack", "x", x)
+    try:
+        kind = int(x.__dlpack_device__()[0])
+        if kind not in (_DLPACK_CPU, _DLPACK_CUDA):
+            raise ValueError(f"x must be on the CPU or a CUDA device, got the DLPack device {kind}")
+        array = np.from_dlpack(x) if kind == _DLPACK_CPU else require_cuda("from_dlpack").from_dlpack(x)
+    except (BufferError, RuntimeError, ValueError) as error:
+        raise ValueError(f"from_dlpack: x cannot be read where it is: {error}") from None
+    if array.dtype not in (np.float32, np.float64):
+        raise TypeError(f"from_dlpack: x must be float32 or float64, got {array.dtype}; convert it first")
+    return Tensor(array)
+
+
+_DLPACK_CPU, _DLPACK_CUDA = 1, 2  # device types of DLPack
 _LARGEST = {np.dtype(kind): float(np.finfo(kind).max) for kind in (np.float32, np.float64)}
 
 

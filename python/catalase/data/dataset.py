@@ -13,6 +13,7 @@ from .._internal.numbers import flag, listed, seed_of, shown, whole_number
 from .._internal.report import Report
 from ..feat.featurizer import Featurizer, checked
 from .batch import row_batches
+from .frameworks import pytorch_dataset, tf_dataset
 
 _MOST_FILLED_UP = 2**40  # rows of a batch that is filled up: no machine holds more
 Rows = tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]  # X, y, w and ids of a batch
@@ -143,6 +144,79 @@ class Dataset:
         """Yield (x, y, w, id) a row, in order."""
         yield from zip(self.X, self.y, self.w, self.ids, strict=True)
 
+    def make_pytorch_dataset(
+        self,
+        epochs: int = 1,
+        deterministic: bool = False,
+        batch_size: int | None = None,
+        seed: int | None = None,
+    ) -> Any:
+        """Return a ``torch.utils.data.IterableDataset`` that yields (X, y, w, id) of one row, or of a batch.
+
+        Parameters
+        ----------
+        epochs : int
+        deterministic : bool
+            In order, instead of shuffled anew each epoch.
+        batch_size : int, optional
+            Rows a batch; one row at a time where left out. Give ``DataLoader`` ``batch_size=None`` with batches.
+        seed : int, optional
+            Of the shuffling; each walk over the dataset has another order where it is left out.
+
+        Raises
+        ------
+        ImportError
+            Without PyTorch.
+
+        Notes
+        -----
+        X, y and w are NumPy arrays, which ``DataLoader`` makes tensors of without a copy where it has batches. Several workers
+        of a ``DataLoader`` share the rows, or batches, among themselves.
+
+        Examples
+        --------
+        >>> import numpy as np, catalase as ct
+        >>> data = ct.data.NumpyDataset(np.ones((5, 3), np.float32), np.zeros((5, 1), np.float32))
+        >>> rows = data.make_pytorch_dataset(batch_size=2)  # doctest: +SKIP
+        >>> [X.shape for X, y, w, ids in torch.utils.data.DataLoader(rows, batch_size=None)]  # doctest: +SKIP
+        [torch.Size([2, 3]), torch.Size([2, 3]), torch.Size([1, 3])]
+        """
+        walk = checked_walk(batch_size, epochs, deterministic, False, seed, "make_pytorch_dataset")
+        return pytorch_dataset(self, *walk)
+
+    def make_tf_dataset(
+        self,
+        batch_size: int | None = 100,
+        epochs: int = 1,
+        deterministic: bool = False,
+        pad_batches: bool = False,
+        seed: int | None = None,
+    ) -> Any:
+        """Return a ``tf.data.Dataset`` that yields (X, y, w) a batch.
+
+        Parameters
+        ----------
+        batch_size, epochs, deterministic, pad_batches
+            As for `iterbatches`.
+        seed : int, optional
+            Of the shuffling; each walk over the dataset has another order where it is left out.
+
+        Raises
+        ------
+        ImportError
+            Without TensorFlow.
+        TypeError
+            If X, y or w are no arrays of numbers, such as graphs and sequences, or there are no rows.
+
+        Examples
+        --------
+        >>> import numpy as np, catalase as ct
+        >>> data = ct.data.NumpyDataset(np.ones((5, 3), np.float32), np.zeros((5, 1), np.float32))
+        >>> [X.shape for X, y, w in data.make_tf_dataset(2)]  # doctest: +SKIP
+        [TensorShape([2, 3]), TensorShape([2, 3]), TensorShape([1, 3])]
+        """
+        return tf_dataset(self, *checked_walk(batch_size, epochs, deterministic, pad_batches, seed, "make_tf_dataset"))
+
     def to_dataframe(self, library: str = "pandas") -> Any:
         """Return the dataset as a data frame, as DeepChem does.
 
@@ -186,9 +260,10 @@ class Dataset:
         return f"{type(self).__name__}({len(self)} rows, {shapes})"
 
 
-def checked_walk(batch_size: Any, epochs: Any, deterministic: Any, pad_batches: Any, seed: Any) -> tuple[Any, ...]:
+def checked_walk(
+    batch_size: Any, epochs: Any, deterministic: Any, pad_batches: Any, seed: Any, where: str = "iterbatches"
+) -> tuple[Any, ...]:
     """Return the arguments of `Dataset.iterbatches` as Python's own values; refuse what is none."""
-    where = "iterbatches"
     pad_batches = flag(where, "pad_batches", pad_batches)
     if batch_size is not None:
         batch_size = whole_number(where, "batch_size", batch_size, 1, _MOST_FILLED_UP if pad_batches else None)

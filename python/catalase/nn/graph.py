@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from ..autograd import Tensor, concatenate
 from ..autograd.tensor import as_tensor
 from ..backends import to_device_of
 from ..data.graph_batch import AtomLists, GraphBatch
-from ..ops import RowLists
+from ..ops import EnvironmentBatch, RowLists
 from ..ops.checks import activation_code
 from . import functional as F
 from .init import LARGEST_SIZE, Initializer, random_generator, start_values, uniform
@@ -127,43 +128,68 @@ class DirectedMessagePassing(Module):
         """Return rows of atoms, and which of them each molecule has."""
         check_batch("DirectedMessagePassing", batch, self.atom_features, self.bond_features)
         paths = batch.environments(self.depth, distinct=self.dropout is None)
-        bonds, atoms = (
-            moved("DirectedMessagePassing", "batch", x, self.w_input)
-            for x in (paths.bond_features, paths.atom_features)
+        rows = directed_messages(
+            paths,
+            moved("DirectedMessagePassing", "batch", paths.bond_features, self.w_input),
+            moved("DirectedMessagePassing", "batch", paths.atom_features, self.w_atom),
+            self.w_input,
+            self.b_input,
+            self.w_message,
+            self.b_message,
+            self.w_atom,
+            self.w_output,
+            self.b_output,
+            activation=self.activation,
+            dropout=self.dropout,
         )
-        start = F.linear(bonds, self.w_input, self.b_input)
-        final = F.linear(atoms, self.w_atom, self.b_output)
-        if self.activation == "relu" and self.dropout is None:
-            rows = F.message_passing(start, self.w_message, paths.bonds, self.b_message)
-            of = paths.atoms
-            back: dict[str, Any] = {"transposed": of.transposed, "kinds": of.kinds}
-            rows = F.linear(rows, self.w_output)
-            rows = F.gather_sum(rows, of.index, of.offsets, z=final, kind=of.kind, relu=True, **back)
-            return rows, paths.molecules
-        rows = F.activation(start, self.activation)
-        for lists in paths.bonds:
-            rows = self._update(rows, lists, start, self.w_message, self.b_message)
-        return self._update(rows, paths.atoms, final, self.w_output, None), paths.molecules
+        return rows, paths.molecules
 
-    def _update(self, rows: Tensor, lists: RowLists, start: Tensor, w: Parameter, b: Parameter | None) -> Tensor:
-        """Rows of the next step: of the sums over lists of rows, and of what each row starts with."""
+    def __repr__(self) -> str:
+        widths = f"{self.atom_features}, {self.bond_features}, hidden={self.hidden}, depth={self.depth}"
+        return f"DirectedMessagePassing({widths})"
+
+
+def directed_messages(
+    paths: EnvironmentBatch,
+    bond_features: Any,
+    atom_features: Any,
+    w_input: Tensor,
+    b_input: Tensor | None,
+    w_message: Tensor,
+    b_message: Tensor | None,
+    w_atom: Tensor,
+    w_output: Tensor,
+    b_output: Tensor,
+    *,
+    activation: str,
+    dropout: Callable[[Tensor], Tensor] | None,
+) -> Tensor:
+    """Return the rows of atoms of `DirectedMessagePassing`: ``paths.atoms`` of them."""
+    start = F.linear(bond_features, w_input, b_input)
+    final = F.linear(atom_features, w_atom, b_output)
+    of = paths.atoms
+    if activation == "relu" and dropout is None:
+        rows = F.message_passing(start, w_message, paths.bonds, b_message)
+        rows = F.linear(rows, w_output)
+        back: dict[str, Any] = {"transposed": of.transposed, "kinds": of.kinds}
+        return F.gather_sum(rows, of.index, of.offsets, z=final, kind=of.kind, relu=True, **back)
+    rows = F.activation(start, activation)
+    updates = [(lists, start, w_message, b_message) for lists in paths.bonds]
+    for lists, z, w, b in [*updates, (of, final, w_output, None)]:
         rows = F.message_update(
             rows,
             w,
             lists.index,
             lists.offsets,
-            z=start,
+            z=z,
             kind=lists.kind,
             b=b,
-            activation=self.activation,
+            activation=activation,
             transposed=lists.transposed,
             kinds=lists.kinds,
         )
-        return rows if self.dropout is None else self.dropout(rows)
-
-    def __repr__(self) -> str:
-        widths = f"{self.atom_features}, {self.bond_features}, hidden={self.hidden}, depth={self.depth}"
-        return f"DirectedMessagePassing({widths})"
+        rows = rows if dropout is None else dropout(rows)
+    return rows
 
 
 def check_batch(name: str, batch: Any, atom_features: int, bond_features: int) -> None:
