@@ -111,6 +111,7 @@ def test_intervals_beyond_the_chromosome(start, stop, strand):
         ([("c", 0, 3)], {"length": 2}, ValueError, "interval 0 has 3 letters where 2"),
         ([("c", 2, 5)], {}, ValueError, r"c has the byte 0x2A \('\*'\) at position 4"),
         ([("c", 2, 3)], {"outside": "wrap"}, ValueError, "outside must be"),
+        ("peaks.bed", {}, TypeError, r"must be a list, got the name of a file; give read_bed\(path\)"),
     ],
 )
 def test_intervals_that_are_refused(intervals, options, kind, words):
