@@ -62,6 +62,27 @@ def test_the_folder_explains_the_model(folder):
     assert [row["row"] for row in read(folder / "model.errors.csv")] == ["162"]
 
 
+@pytest.mark.parametrize("model", ["dense", "graph", "sequence"])
+def test_the_folder_explains_a_single_net_too(folder, tmp_path, model, capsys):
+    out = tmp_path / model
+    arguments = ["train", str(folder / "export.txt"), "--task", "pAct", "--out", str(out), "--splitter", "random"]
+    assert main([*arguments, "--model", model, "--epochs", "2"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert set(metrics["baselines"]) == {"mean", "ridge", "nearest neighbours"}
+    assert (f"{metrics['test']['rmse']:.3f}") in said, "the scores are those of the command"
+    assert (out / "report.html").stat().st_size > 10_000
+    card = (out / "model_card.md").read_text()
+    assert "folds: 0 chose the epoch" in card and "low and high" not in card
+    predictions = read(out / "test_predictions.csv")
+    smiles = [row["smiles"] for row in predictions]
+    loaded = ct.models.load(out)
+    np.testing.assert_allclose(loaded.predict(smiles)[:, 0], [float(row["predicted"]) for row in predictions], rtol=1e-6)
+    assert {row["low"] for row in predictions} == {""} and {row["in_domain"] for row in predictions} <= {"yes", "no"}
+    split = read(out / "split.csv")
+    assert {(row["part"], row["fold"]) for row in split} == {("train", "0"), ("train", "1"), ("test", "-1")}
+
+
 def test_predict_adds_intervals_and_the_domain(folder, tmp_path):
     out = tmp_path / "p.csv"
     assert main(["predict", str(folder / "model"), str(folder / "export.txt"), "-o", str(out)]) == 0

@@ -34,7 +34,7 @@ __all__ = [
 
 __getattr__, __dir__ = attach(
     __name__,
-    ("caveats", "folder", "outcome", "scores", "statements", "training"),
+    ("caveats", "folder", "nets", "outcome", "scores", "statements", "training"),
     {
         "Outcome": "outcome",
         "caveats_of": "caveats",

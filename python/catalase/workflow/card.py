@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from .caveats import caveats_of
 from .outcome import Outcome
+from .scores import has_intervals
 from .statements import statements_of, title_of
 from .words import counted, figure, joined, percent
 
@@ -57,7 +58,10 @@ def _model(outcome: Outcome) -> list[str]:
     if outcome.transform:
         lines.append(f"The labels of the table were transformed before the training: {outcome.transform}.")
     if kept:
-        lines.append(f"Its prediction is the mean of {counted(len(kept), 'member')}: {joined(kept, 12)}.")
+        mean = (
+            f"the mean of {counted(len(kept), 'member')}: {joined(kept, 12)}" if len(kept) > 1 else f"that of {kept[0]}"
+        )
+        lines.append(f"Its prediction is {mean}.")
     dropped = [name for name in members if name not in kept]
     if dropped:
         lines.append(f"Left out because their error out of fold was too large: {joined(dropped, 12)}.")
@@ -77,7 +81,7 @@ def _data(outcome: Outcome) -> list[str]:
 
 def _uncertainty(outcome: Outcome) -> list[str]:
     lines = []
-    if outcome.mode == "regression":
+    if outcome.mode == "regression" and has_intervals(outcome):
         lines.append(
             "The ends low and high of an interval are calibrated on predictions out of fold, so that "
             f"{percent(outcome.coverage)} of molecules like those of the training part lie inside. They promise less for "
@@ -92,8 +96,8 @@ def _uncertainty(outcome: Outcome) -> list[str]:
 
 def _use(outcome: Outcome) -> list[str]:
     return [
-        "To rank and choose molecules that resemble those of the table, with the interval and the domain of each prediction in "
-        "view.",
+        "To rank and choose molecules that resemble those of the table, with "
+        f"{'the interval and ' if has_intervals(outcome) else ''}the domain of each prediction in view.",
         "Not in place of a measurement where people's safety depends on the answer, nor outside its domain.",
         "Scores hold for molecules that relate to the training molecules as the test part does.",
     ]

@@ -210,6 +210,11 @@ class Held(NamedTuple):
         return self.inside / self.labels if self.labels else float("nan")
 
 
+def has_intervals(outcome: Outcome) -> bool:
+    """Return whether predictions have intervals."""
+    return not bool(np.isnan(outcome.low).all())
+
+
 def intervals_held(outcome: Outcome, task: int) -> Held:
     """Return how often the intervals of a task hold on the test part; classes have no label inside an interval."""
     rows = outcome.known(task, "test") & ~np.isnan(outcome.low[:, task]) & ~np.isnan(outcome.high[:, task])

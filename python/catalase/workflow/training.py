@@ -19,7 +19,7 @@ from ..data import NumpyDataset
 from ..data.labelled_table import LabelledTable
 from ..explain.molecules import atoms
 from ..hyper import y_scrambling
-from ..models import AutoModel
+from ..models import AutoModel, Model
 from ..models.auto.blocks import Blocks, MoleculeBlocks
 from ..models.auto.folds import same_molecules
 from ..models.auto.members import KINDS
@@ -126,14 +126,14 @@ def train_model(
     )
 
 
-def _contributions(model: AutoModel, outcome: Outcome) -> dict[str, dict[int, NDArray[np.float64]]]:
-    """What the atoms contribute to the predictions that the report draws, by task and row."""
+def contributions(model: Model, outcome: Outcome) -> Outcome:
+    """Add what the atoms contribute to the predictions that the report draws."""
     found: dict[str, dict[int, NDArray[np.float64]]] = {}
     for task, name in enumerate(outcome.tasks):
         rows = [row for row, of in worst_predictions(outcome) if of == task]
         parts = atoms(model, [outcome.smiles[row].strip() for row in rows], task=task)
         found[name] = dict(zip(rows, parts, strict=True))
-    return found
+    return replace(outcome, contributions=found)
 
 
 def _outcome(
@@ -220,11 +220,11 @@ def _outcome(
             "seconds": round(seconds, 2),
             "cut short": report["ended"] or False,
         },
-        versions=_versions(),
+        versions=versions(),
         units=units,
         transform=transform,
     )
-    return replace(outcome, contributions=_contributions(model, outcome))
+    return contributions(model, outcome)
 
 
 def _histories(trained: Trained) -> dict[str, Any]:
@@ -237,7 +237,8 @@ def _histories(trained: Trained) -> dict[str, Any]:
     }
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """The versions of the library and of what it stands on."""
     found = {"catalase": __version__, "python": platform.python_version()}
     for package in _PACKAGES:
         try:

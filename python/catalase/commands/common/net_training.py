@@ -28,11 +28,18 @@ class NetTraining:
 
     def outputs(self, out: Path) -> list[Any]:
         """The files beside the model."""
-        return []
+        from ...workflow import outputs
+
+        return outputs(out)
 
     def train(self, console: Console, table: Any, classification: bool, same: Any, out: Path) -> None:
-        """Split, train with early stopping, save the model, and score it on the parts held out."""
-        options = self._options
+        """Split, train with early stopping, save the model and what explains it, and score it on the parts held out."""
+        import time
+
+        from ...workflow import caveats_of, write_folder
+        from ...workflow.nets import net_outcome
+
+        options, start = self._options, time.monotonic()
         split = _split(self._dataset, options.splitter, options.seed)
         parts = _fitted([self._dataset.select(part) for part in split])
         if same is not None:
@@ -49,10 +56,26 @@ class NetTraining:
         best, interrupted = _fit(model, training, validation, options.epochs or 100, options.patience or 10)
         model.transformers, model.smiles_column = [transformer], table.smiles_column
         model.save(out)  # before anything is printed or scored, so that no later error loses the training
+        plan = {
+            "split": options.splitter,
+            **({"transform": options.transform} if options.transform else {}),
+            "folds": "0 chose the epoch, 1 was learned from",
+            "seed": options.seed,
+            "epoch of the weights": best,
+            "seconds": round(time.monotonic() - start, 2),
+            "cut short": "Ctrl-C" if interrupted else False,
+        }
+        mode = "classification" if classification else "regression"
+        outcome = net_outcome(table, mode, parts, split, model, plan)
+        write_folder(out, outcome, force=options.force)
         if interrupted:
             raise KeyboardInterrupt(f"the weights of epoch {best}, the best so far, are saved in {out}")
-        console.print(f"model saved in {out}, with the weights of epoch {best} (least loss on validation)")
+        console.print(
+            f"model saved in {out}, with the weights of epoch {best} (least loss on validation); report.html there shows it"
+        )
         tables.print_scores(console, model, [("validation", parts[1]), ("test", parts[2])])
+        for caveat in caveats_of(outcome):
+            console.print(f"! {caveat}")
 
 
 def _finite(dataset: Any, table: Any) -> tuple[Any, Any]:
