@@ -167,6 +167,24 @@ def layer_norm(rng, dtype):
     return call, (x, dy), f"x {x.shape}"
 
 
+@case("attention", "attention_forward", "attention_backward")
+def attention(rng, dtype):
+    n, heads, queries, keys, width, values = (int(rng.integers(1, most)) for most in (6, 4, 90, 700, 70, 70))
+    shapes = ((queries, width), (keys, width), (keys, values), (queries, values))
+    q, k, v, dy = (normal(rng, dtype, n, heads, *shape) for shape in shapes)
+    lengths, query_lengths = rng.integers(0, keys + 1, n), rng.integers(0, queries + 1, n)
+    causal = bool(rng.integers(2))
+
+    def call(q, k, v, dy, lengths, query_lengths):
+        how = {"lengths": lengths, "query_lengths": query_lengths, "causal": causal}
+        y, statistics = ops.attention_forward(q, k, v, **how)
+        gradients = ops.attention_backward(dy, q, k, v, y, statistics, **how)
+        return (ops.attention(q, k, v, **how), y, *statistics, *gradients), ()
+
+    rows = (q, k, v, dy, lengths, query_lengths)
+    return call, rows, f"q {q.shape}, k {k.shape}, v {v.shape}, lengths {lengths}, causal {causal}"
+
+
 @case("matmul", "matmul_backward", "linear", "linear_backward", "linear_backward_bias", "linear_backward_input")
 def products(rng, dtype):
     m, k, n = int(rng.integers(1, 300)), int(rng.choice([1, 7, 64, 257, 4097, 5000])), int(rng.integers(1, 100))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ..backends.base import RnnSaved
 from . import elementwise, loss, optim
+from .attention import attention, attention_backward, attention_forward
 from .augment import augment_images
 from .conv import (
     conv1d,
@@ -112,6 +113,9 @@ __all__ = [
     "LinearGradient",
     "SparseBatch",
     "as_sparse",
+    "attention",
+    "attention_backward",
+    "attention_forward",
     "avg_pool1d",
     "cholesky",
     "solve_triangular",
