@@ -165,7 +165,7 @@ def attention_backward(
     if out is not None:
         if not isinstance(out, tuple) or len(out) != 3:
             raise TypeError(f"{name}: out must be a tuple of three arrays, for the gradients at q, k and v")
-        given = dict(zip(("out[0]", "out[1]", "out[2]"), out, strict=True))
+        given: dict[str, Any] = dict(zip(("out[0]", "out[1]", "out[2]"), out, strict=True))
         floats(name, q=q, **given)
         for what, array, of in zip(given, out, (q, k, v), strict=True):
             if array.shape != of.shape:
@@ -192,15 +192,17 @@ def _options(
         if not 0 < array.shape[3] <= _LONGEST:
             raise ValueError(f"{function}: the last axis of {name} must have 1 to {_LONGEST} values, got {array.shape}")
     chosen = 1 / math.sqrt(q.shape[3]) if scale is None else number(function, "scale", scale, above=0)
+    of_keys = check_lengths(function, "lengths", lengths, k.shape[0], k.shape[2])
     return (
-        _lengths(function, "query_lengths", query_lengths, q.shape[0], q.shape[2]),
-        _lengths(function, "lengths", lengths, k.shape[0], k.shape[2]),
+        check_lengths(function, "query_lengths", query_lengths, q.shape[0], q.shape[2]),
+        of_keys,
         flag(function, "causal", causal),
         float(chosen),
     )
 
 
-def _lengths(function: str, name: str, lengths: Any, sequences: int, most: int) -> NDArray[np.intp] | None:
+def check_lengths(function: str, name: str, lengths: Any, sequences: int, most: int) -> NDArray[np.intp] | None:
+    """Return lengths as the kernels expect them, or None; refuse lengths out of range."""
     if lengths is None:
         return None
     if is_device_array(lengths):

@@ -42,10 +42,10 @@ class SelfAttention(Function):
             self.x, self.y, self.statistics = x, y, statistics
         else:
             y = ops.attention(*parts, **self.options)
-        return y.transpose(0, 2, 1, 3).reshape(*x.shape[:2], -1)
+        return y.transpose(0, 2, 1, 3).reshape(*x.shape[:2], x.shape[2] // 3)
 
     def backward(self, dy: NDArray[Any]) -> tuple[Any, ...]:
-        rows = dy.reshape(*dy.shape[:2], self.heads, -1).transpose(0, 2, 1, 3)
+        rows = dy.reshape(*dy.shape[:2], self.heads, dy.shape[2] // self.heads).transpose(0, 2, 1, 3)
         dx = backend_of(self.x).empty(self.x.shape, self.x.dtype)
         out = _parts(dx, self.heads)
         ops.attention_backward(rows, *_parts(self.x, self.heads), self.y, self.statistics, **self.options, out=out)
