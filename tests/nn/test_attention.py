@@ -27,6 +27,7 @@ def float64(layer, rng):
 
 def gradients_agree(layer, x, rng, *args, **options):
     """Whether the gradients at x and at all parameters have the slopes of the value."""
+    layer.zero_grad()
     parameters = list(layer.parameters())
     starts = [x, *(p.data for p in parameters)]
     weights = None

@@ -60,7 +60,7 @@ class SequenceNet(nn.Module):
 
     def _pooled(self, y: Tensor, state: Any, batch: SequenceBatch, before: Before | None) -> Tensor:
         """One row a sequence, (N, output_size); zeros for a sequence of no steps."""
-        if self.pool == "last" and isinstance(self.recurrent, TransformerReader):
+        if isinstance(self.recurrent, TransformerReader) and (self.pool == "last" or not y.shape[1]):
             return last_steps(y, batch.lengths)
         if self.pool == "last" or not y.shape[1]:
             h = state[0] if isinstance(state, tuple) else state
