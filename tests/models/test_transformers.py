@@ -39,7 +39,14 @@ def test_a_classifier_learns_a_motif(rng, pool, bidirectional):
 def test_a_regressor_of_features_and_labels_of_steps(rng):
     X = [rng.standard_normal((int(n), 3)).astype(np.float32) for n in rng.integers(1, 12, 60)]
     total = np.array([[x[:, 0].mean()] for x in X], np.float32)
-    options = {"n_features": 3, "cell": "transformer", "hidden_size": 16, "num_heads": 2, "seed": 0, "learning_rate": 3e-3}
+    options = {
+        "n_features": 3,
+        "cell": "transformer",
+        "hidden_size": 16,
+        "num_heads": 2,
+        "seed": 0,
+        "learning_rate": 3e-3,
+    }
     model = ct.models.SequenceRegressor(1, pool="mean", bidirectional=True, batch_size=10, **options)
     data = ct.data.SequenceDataset(X, total)
     history = model.fit(data, nb_epoch=40)
@@ -74,7 +81,14 @@ def test_predictions_do_not_depend_on_the_batch_and_a_saved_model_has_the_same_b
 def test_a_language_model_draws_by_the_kept_keys_what_it_would_draw_from_the_whole(tmp_path):
     tokenizer = ct.data.SmilesTokenizer.fit(SMILES)
     model = ct.models.LanguageModel(
-        tokenizer, cell="transformer", embedding_size=16, hidden_size=32, num_heads=4, num_layers=2, learning_rate=3e-3, seed=0
+        tokenizer,
+        cell="transformer",
+        embedding_size=16,
+        hidden_size=32,
+        num_heads=4,
+        num_layers=2,
+        learning_rate=3e-3,
+        seed=0,
     )
     data = ct.data.SequenceDataset.from_texts(SMILES, tokenizer)
     history = model.fit(data, nb_epoch=60)

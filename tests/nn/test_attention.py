@@ -106,7 +106,10 @@ def test_multi_head_attention_equals_pytorch(heads, width, n, queries, keys, how
 def test_the_encoder_equals_pytorchs(rng, norm_first, activation, causal):
     torch = pytest.importorskip("torch")
     ours = shaken(
-        nn.TransformerEncoder(12, 3, 2, hidden_size=20, activation=activation, norm_first=norm_first, causal=causal, rng=0), rng
+        nn.TransformerEncoder(
+            12, 3, 2, hidden_size=20, activation=activation, norm_first=norm_first, causal=causal, rng=0
+        ),
+        rng,
     )
     layer = torch.nn.TransformerEncoderLayer(
         12, 3, 20, dropout=0.0, activation=activation, batch_first=True, norm_first=norm_first
@@ -221,7 +224,9 @@ def test_norms_equal_pytorchs(rng, shape):
         ours.gamma.data[...], ours.beta.data[...] = gamma, beta
         theirs.weight.data, theirs.bias.data = torch.from_numpy(gamma), torch.from_numpy(beta)
         channels_first = torch.from_numpy(np.moveaxis(x, -1, 1).copy())
-        expected = np.moveaxis(theirs(channels_first).detach().numpy(), 1, -1) if shape[:-1] != (1,) or groups < 6 else None
+        expected = (
+            np.moveaxis(theirs(channels_first).detach().numpy(), 1, -1) if shape[:-1] != (1,) or groups < 6 else None
+        )
         if expected is not None:  # PyTorch refuses one value a group
             assert np.allclose(ours(x).numpy(), expected, atol=5e-6)
     assert not any(p.decay for layer in (nn.RMSNorm(6), nn.GroupNorm(2, 6)) for p in layer.parameters())

@@ -454,7 +454,7 @@ class SequenceRegressor(SequenceModel):
     Parameters
     ----------
     n_tasks, tokenizer, n_features, cell, embedding_size, hidden_size, num_layers, dropout, bidirectional, pool, \
-clip_norm, batch_size, learning_rate, seed, per_step, truncation, optimizer
+clip_norm, batch_size, learning_rate, seed, per_step, truncation, optimizer, num_heads
         As `SequenceClassifier`.
 
     Notes

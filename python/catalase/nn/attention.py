@@ -407,7 +407,9 @@ class LearnedPositions(Module):
         x = _steps("LearnedPositions", "x", x, width)
         start = whole_number("LearnedPositions", "start", start, 0, LARGEST_SIZE)
         if start + x.shape[1] > most:
-            raise ValueError(f"LearnedPositions: there are {most} positions, but x has the steps up to {start + x.shape[1]}")
+            raise ValueError(
+                f"LearnedPositions: there are {most} positions, but x has the steps up to {start + x.shape[1]}"
+            )
         return x + self.w[start : start + x.shape[1]]
 
     def __repr__(self) -> str:

@@ -388,7 +388,9 @@ def _attend(
         there = graph.op("Unsqueeze", steps_there(graph, key, lengths), np.array([1, 2]), rank=4)
         scores = graph.op("Where", there, scores, lowest, rank=4)
     if causal:
-        steps = [graph.op("Unsqueeze", step_numbers(graph, x), np.array([1 - i]), rank=2) for i, x in enumerate((query, key))]
+        steps = [
+            graph.op("Unsqueeze", step_numbers(graph, x), np.array([1 - i]), rank=2) for i, x in enumerate((query, key))
+        ]
         scores = graph.op("Where", graph.op("GreaterOrEqual", *steps, rank=2), scores, lowest, rank=4)
     y = graph.op("MatMul", graph.op("Softmax", scores, axis=-1), parts[2])
     y = graph.reshape(graph.op("Transpose", y, perm=[0, 2, 1, 3]), [0, 0, layer.embed_dim])
