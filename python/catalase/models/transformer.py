@@ -37,7 +37,7 @@ class TransformerReader(nn.Module):
         )  # fmt: skip
         self.output_size, self.bidirectional = width, bidirectional
 
-    def forward(self, x: Tensor, state: Any = None, lengths: Any = None) -> tuple[Tensor, Any]:
+    def forward(self, x: Tensor, state: Any = None, lengths: Any = None) -> Any:
         start = 0 if state is None else state[0].shape[1]
         y, state = self.encoder(self.dropout(self.positions(self.project(x), start)), state, lengths)
         return y, state

@@ -290,7 +290,7 @@ class TransformerEncoder(Module):
         self.embed_dim = self.layers[0].attention.embed_dim
         self.norm = LayerNorm(self.embed_dim, eps) if self.layers[0].norm_first else None
 
-    def forward(self, x: Tensor, state: Any = None, lengths: Any = None) -> tuple[Tensor, Any]:
+    def forward(self, x: Tensor, state: Any = None, lengths: Any = None) -> Any:
         name = "TransformerEncoder"
         x = _steps(name, "x", x, self.embed_dim)
         given = self._check_state(state, x)
