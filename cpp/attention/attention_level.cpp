@@ -6,6 +6,8 @@
 // and 64 terms (16 KiB) stays in L1 over the rows of a block. Backward, blocks of 256 keys keep four arrangements and
 // two blocks of scores in as much. With `causal`, tiles of scores above the diagonal are not computed, and sums leave
 // out the terms that are zero there.
+#include <utility>
+
 #include "attention/attention.h"
 #include "common/memory.h"
 #include "common/partition.h"
@@ -74,6 +76,8 @@ void multiply(const T* a, Index a_row, Index a_col, Index rows, const T* panels,
     MicroArgs<T> args{};
     args.a_row = a_row, args.a_col = a_col, args.b_row = width, args.ldc = ldc;
     args.last = smaller(columns.count - first, width) - (vectors - 1) * W;
+    const auto whole = pick_micro<T>(most, vectors, a_row == 1, true);
+    const auto rest = rows % most == 0 ? whole : pick_micro<T>(rows % most, vectors, a_row == 1, true);
     for (Index k0 = 0; k0 == 0 || k0 < terms; k0 += step) {
       for (Index tile = 0; tile < tiles; ++tile) {
         const Index i = tile * most, count = smaller(most, rows - i);
@@ -85,35 +89,51 @@ void multiply(const T* a, Index a_row, Index a_col, Index rows, const T* panels,
         args.k = end > begin ? end - begin : 0;
         args.c = c + i * ldc + first;
         args.from_c = from_c || k0 > 0;
-        pick_micro<T>(count, vectors, a_row == 1, true)(args);
+        (count == most ? whole : rest)(args);
       }
     }
   }
 }
 
-// exp(x) for x <= 0: 0 below the smallest normal number.
-inline VecF exp_share(VecF x) {
-  const VecF low = vec(-87.0f);
-  const ExpParts parts = exp_parts(select<float>(x < low, low, x));
-  return select<float>(x < low, VecF{}, (parts.rest + vec(1.0f)) * power_of_two(parts.power));
+// 2^x for x <= 0, and 0 below -126; NaN stays NaN. A third fewer operations than exp of vecmath.h, because the caller's
+// factor has the logarithm in it. The polynomial is that of Cephes' exp2f (S. L. Moshier), for |rest| <= 1/2.
+inline VecF exp2_share(VecF x) {
+  const VecF shifted = x + vec(12582912.0f);  // 1.5 * 2^23: rounds to a whole number, kept in the low bits
+  const VecF rest = x - (shifted - vec(12582912.0f));
+  VecF p = vec(1.535336188319500e-4f);
+  p = fma(p, rest, vec(1.339887440266574e-3f));
+  p = fma(p, rest, vec(9.618437357674640e-3f));
+  p = fma(p, rest, vec(5.550332471162809e-2f));
+  p = fma(p, rest, vec(2.402264791363012e-1f));
+  p = fma(p, rest, vec(6.931472028550421e-1f));
+  p = fma(p, rest, vec(1.0f));
+  return x < vec(-126.0f) ? VecF{} : p * (VecF)(((VecU)shifted + 127u) << 23);
 }
-inline VecD exp_share(VecD x) {
-  return exp(x);
+inline VecD exp2_share(VecD x) {
+  return each_lane(x, [](double v) { return __builtin_exp2(v); });
+}
+constexpr double kLog2E = 1.4426950408889634;
+
+// Lane i joined with lane i ^ kHalf, and so on with half of kHalf.
+template <class T, int kHalf, class Join, int... kLane>
+inline Vec<T> folded(Vec<T> v, Join join, std::integer_sequence<int, kLane...> lanes) {
+  if constexpr (kHalf == 0) {
+    return v;
+  } else {
+    return folded<T, kHalf / 2>(join(v, __builtin_shuffle(v, Mask<T>{(kLane ^ kHalf)...})), join, lanes);
+  }
 }
 
-// Joins the lanes of a row's sum, or of its maximum.
+// Joins the lanes of a row's sum, or of its maximum, in halves; every lane of the result has it.
 template <class T, class Join>
-inline T joined(const Vec<T> (&lanes)[kLanes / kWidth<T>], Join join) {
-  T all[kLanes];
-  for (Index u = 0; u < kLanes / kWidth<T>; ++u) store(all + u * kWidth<T>, lanes[u]);
-  for (Index half = kLanes / 2; half > 0; half /= 2) {
-    for (Index j = 0; j < half; ++j) all[j] = join(all[j], all[j + half]);
+inline Vec<T> joined(Vec<T> (&lanes)[kLanes / kWidth<T>], Join join) {
+  constexpr int W = kWidth<T>, U = static_cast<int>(kLanes / W);
+#pragma GCC unroll 4
+  for (int half = U / 2; half > 0; half /= 2) {
+#pragma GCC unroll 8
+    for (int u = 0; u < half; ++u) lanes[u] = join(lanes[u], lanes[u + half]);
   }
-  return all[0];
-}
-template <class T>
-inline T sum_of(const Vec<T> (&lanes)[kLanes / kWidth<T>]) {
-  return joined<T>(lanes, [](T a, T b) { return a + b; });
+  return folded<T, W / 2>(lanes[0], join, std::make_integer_sequence<int, W>{});
 }
 
 // f(c, u) for the vectors of the columns [0, n), rounded up to kLanes: vector u of the lanes at column c.
@@ -130,12 +150,12 @@ inline void fill(T* p, Index n, T value) {
   for (Index j = 0; j < n; ++j) p[j] = value;
 }
 
-// What follows a row's last score: `behind` up to a multiple of kLanes, then zeros.
+// What follows a row's last score: `behind` up to a multiple of kLanes; zeros then, where tiles read them.
 template <class T>
-inline void end_row(T* row, Index n, T behind) {
+inline void end_row(T* row, Index n, T behind, bool causal) {
   const Index whole = round_up(n, kLanes);
-  fill(row + n, whole - n, behind);
-  fill(row + whole, kMargin, T(0));
+  for (Index j = n; j < whole; ++j) row[j] = behind;
+  if (causal) for_lanes<T>(kMargin, [&](Index c, int) { store(row + whole + c, Vec<T>{}); });
 }
 
 // The scores of a block: which keys the queries see, and where they lie in memory.
@@ -190,28 +210,29 @@ inline Index query_step(Index queries) {
   return round_up(ceil_div(queries, ceil_div(queries, kQueryRows)), 6);
 }
 
-// A row's scores become exp((score - top) scale), after what the row has had so far: its maximum, the sum of its
+// A row's scores become 2^((score - top) factor), after what the row has had so far: its maximum, the sum of its
 // exponentials. Returns by what the earlier sums are to be multiplied.
 template <class T>
-T soften(T* s, Index n, T scale, T& top, T& sum) {
+T soften(T* s, Index n, T factor, bool causal, T& top, T& sum) {
   constexpr int U = static_cast<int>(kLanes / kWidth<T>);
-  end_row<T>(s, n, static_cast<T>(-__builtin_inf()));
+  end_row<T>(s, n, static_cast<T>(-__builtin_inf()), causal);
   Vec<T> most[U], total[U] = {};
   for (int u = 0; u < U; ++u) most[u] = broadcast(top);
   for_lanes<T>(n, [&](Index c, int u) {
     const Vec<T> x = load(s + c);
-    most[u] = select<T>(x > most[u], x, most[u]);
+    most[u] = x > most[u] ? x : most[u];
   });
-  const T before = top;
-  top = joined<T>(most, [](T a, T b) { return b > a ? b : a; });
-  const Vec<T> highest = broadcast(top), by = broadcast(scale);
+  const Vec<T> highest = joined<T>(most, [](Vec<T> a, Vec<T> b) { return b > a ? b : a; });
+  const Vec<T> by = broadcast(factor);
   for_lanes<T>(n, [&](Index c, int u) {
-    const Vec<T> p = exp_share((load(s + c) - highest) * by);
+    const Vec<T> p = exp2_share((load(s + c) - highest) * by);
     store(s + c, p);
     total[u] += p;
   });
-  const T earlier = exp_share((broadcast(before) - highest) * by)[0];
-  sum = sum * earlier + sum_of<T>(total);
+  const T all = joined<T>(total, [](Vec<T> a, Vec<T> b) { return a + b; })[0];
+  const T earlier = sum != 0 ? exp2_share((broadcast(top) - highest) * by)[0] : T(0);  // no block before: none
+  top = highest[0];
+  sum = sum * earlier + all;
   return earlier;
 }
 
@@ -220,6 +241,7 @@ void forward_level(const AttentionArgs<T>& args, Index n, Index h, Index first, 
   const Index D = args.width, DV = args.value_width, stop = smaller(last, args.queries_of(n));
   const Index item = (n * args.heads + h) * args.queries;
   const Columns<T> out(DV);
+  const T factor = static_cast<T>(static_cast<double>(args.scale) * kLog2E);
   const Index all_keys = args.causal ? smaller(args.keys_of(n), stop) : args.keys_of(n);
   for (Index i = stop > first && all_keys > 0 ? stop : first; i < last; ++i) fill(args.y.at(n, h, i), DV, T(0));
   for (Index i = first; i < last; ++i) {
@@ -245,9 +267,9 @@ void forward_level(const AttentionArgs<T>& args, Index n, Index h, Index first, 
         earlier[r] = 1;
         T *s = scores + r * stride, *top = args.top + item + i + r, *sum = args.inverse + item + i + r;
         if (const Index seen = block.seen(r); seen > 0) {
-          earlier[r] = soften(s, seen, args.scale, *top, *sum);
+          earlier[r] = soften(s, seen, factor, args.causal, *top, *sum);
         } else {
-          fill(s, kMargin, T(0));
+          end_row<T>(s, 0, T(0), true);
         }
       }
       if (key == 0) {
@@ -263,9 +285,10 @@ void forward_level(const AttentionArgs<T>& args, Index n, Index h, Index first, 
     }
   }
   for (Index i = first; i < stop; ++i) {
-    T *y = args.y.at(n, h, i), *inverse = args.inverse + item + i;
-    *inverse = T(1) / *inverse;
-    for (Index c = 0; c < DV; ++c) y[c] *= *inverse;
+    T* y = args.y.at(n, h, i);
+    const T inverse = T(1) / args.inverse[item + i];
+    args.inverse[item + i] = inverse;
+    for (Index c = 0; c < DV; ++c) y[c] *= inverse;
   }
 }
 
@@ -304,6 +327,7 @@ void backward_level(const AttentionArgs<T>& args, Index n, Index h) {
   zero_rows(args.dv, n, h, all_keys, args.keys, DV);
   if (all_keys == 0) return;
   const Columns<T> in(D), out(DV);
+  const T factor = static_cast<T>(static_cast<double>(args.scale) * kLog2E);
   const Index wide = in.width(), rest = out.width();
   const Index most = smaller(all_keys, kBackwardKeys), step = query_step(smaller(queries, kChainLength));
   const Index panel = Columns<T>(most).width(), stride = score_stride<T>(most);
@@ -336,14 +360,14 @@ void backward_level(const AttentionArgs<T>& args, Index n, Index h) {
         for (Index r = 0; r < block.rows; ++r) {
           T *s = shares + r * stride, *d = ds + r * stride;
           const Index seen = block.seen(r);
-          end_row<T>(s, seen, static_cast<T>(-__builtin_inf()));
-          end_row<T>(d, seen, T(0));
+          end_row<T>(s, seen, static_cast<T>(-__builtin_inf()), args.causal);
+          end_row<T>(d, seen, T(0), args.causal);
           const Vec<T> top = broadcast(args.top[item + i + r]), inverse = broadcast(args.inverse[item + i + r]);
-          const Vec<T> by = broadcast(args.scale), of_row = broadcast(delta[i + r]);
+          const Vec<T> by = broadcast(factor), scale = broadcast(args.scale), of_row = broadcast(delta[i + r]);
           for_lanes<T>(seen, [&](Index c, int) {
-            const Vec<T> p = exp_share((load(s + c) - top) * by) * inverse;
+            const Vec<T> p = exp2_share((load(s + c) - top) * by) * inverse;
             store(s + c, p);
-            store(d + c, p * (load(d + c) - of_row) * by);
+            store(d + c, p * (load(d + c) - of_row) * scale);
           });
         }
         arrange_rows(args.q.at(n, h, i), args.q.row, block.rows, in, q);
