@@ -38,6 +38,8 @@ def whole_strides(x: NDArray[Any]) -> NDArray[Any]:
 
 def unit_rows(x: NDArray[Any]) -> NDArray[Any]:
     """Return ``x``, or a contiguous copy if it is misaligned, or its strides do not fit the kernels."""
+    if x.flags.c_contiguous and x.flags.aligned:
+        return x
     unit = x.strides[-1] == x.itemsize or x.shape[-1] <= 1
     return x if unit and x.flags.aligned and all(s % x.itemsize == 0 for s in x.strides[:-1]) else x.copy()
 
