@@ -292,12 +292,15 @@ def index_topk(
     similarities: NDArray[Any],
 ) -> None: ...
 def keep(x: NDArray[Any], y: NDArray[Any], kept: NDArray[Any], scale: float) -> None: ...
-def layer_norm(x: NDArray[Any], gamma: NDArray[Any], beta: NDArray[Any], eps: float, y: NDArray[Any]) -> None: ...
+def layer_norm(
+    x: NDArray[Any], gamma: NDArray[Any], beta: NDArray[Any], eps: float, centered: bool, y: NDArray[Any]
+) -> None: ...
 def layer_norm_backward(
     x: NDArray[Any],
     dy: NDArray[Any],
     gamma: NDArray[Any],
     eps: float,
+    centered: bool,
     dx: Any,
     dgamma: NDArray[Any],
     dbeta: NDArray[Any],

@@ -131,6 +131,8 @@ CALLS = {
     "attention_backward": _attention_backward,
     "batch_norm": lambda on, device: ops.batch_norm(on(TOKENS), *map(on, SCALE), activation="relu"),
     "batch_norm_backward": _batch_norm_backward,
+    "rms_norm": lambda on, device: ops.rms_norm(on(TOKENS), on(SCALE[0])),
+    "rms_norm_backward": lambda on, device: ops.rms_norm_backward(on(TOKENS), on(TOKENS), on(SCALE[0])),
     "layer_norm": lambda on, device: ops.layer_norm(on(TOKENS), *map(on, SCALE)),
     "layer_norm_backward": lambda on, device: ops.layer_norm_backward(on(TOKENS), on(TOKENS), on(SCALE[0])),
     "global_max_pool": lambda on, device: ops.global_max_pool(on(TOKENS)),

@@ -239,7 +239,7 @@ def test_norms_equal_pytorchs(rng, shape):
         (lambda: nn.GroupNorm(4, 6), "num_channels must be a multiple of num_groups, got 6 and 4"),
         (lambda: nn.TransformerEncoder(8, 2)(np.ones((2, 3, 4), np.float32)), r"x must be \(N, T, 8\), got shape"),
         (lambda: nn.MultiHeadAttention(8, 2)(np.ones((2, 3, 8), np.float32), None, np.ones((2, 3, 8), np.float32)), "value needs a key"),
-        (lambda: nn.RMSNorm(6)(np.ones((2, 5), np.float32)), r"x must be \(..., 6\), got shape \(2, 5\)"),
+        (lambda: nn.RMSNorm(6)(np.ones((2, 5), np.float32)), r"rms_norm: gamma must have shape \(5,\)"),
     ],
 )  # fmt: skip
 def test_bad_input(make, words):

@@ -81,6 +81,7 @@ FUNCTIONS = {
     **{f"segment_{how}": lambda: call(tensor(3, 4), [0, 1, 3]) for how in ("sum", "mean", "max", "softmax")},
     "batch_norm": lambda: call(tensor(2, 3), tensor(3), tensor(3), ones(3), ones(3), eps=1e-5, activation="relu"),
     "attention": lambda: call(tensor(2, 1, 3, 2), tensor(2, 1, 4, 2), tensor(2, 1, 4, 5), lengths=[4, 2], query_lengths=[1, 3], causal=True, scale=0.5),
+    "rms_norm": lambda: call(tensor(2, 3), tensor(3), eps=1e-5),
     "layer_norm": lambda: call(tensor(2, 3), tensor(3), tensor(3), eps=1e-5),
     "concatenate": lambda: call([tensor(2, 3), tensor(2, 3)], axis=0),
     "where": lambda: call(np.ones((2, 3), bool), tensor(2, 3), tensor(2, 3)),
@@ -189,7 +190,7 @@ def test_layers_are_made(name):
 
 
 # By which errors of a layer that is called begin, beside its own name: the function that it calls.
-CALLS = {"MultiHeadAttention": "attention", "TransformerEncoderLayer": "attention", "TransformerEncoder": "attention", "GraphReadout": "gather_rows", "GINConv": "linear"} | {f"{kind}{d}D": f"{function}{d}d" for d in (1, 2, 3) for kind, function in (("Conv", "conv"), ("ConvTranspose", "conv_transpose"), ("MaxPool", "max_pool"), ("AvgPool", "avg_pool"))} | {
+CALLS = {"RMSNorm": "rms_norm", "MultiHeadAttention": "attention", "TransformerEncoderLayer": "attention", "TransformerEncoder": "attention", "GraphReadout": "gather_rows", "GINConv": "linear"} | {f"{kind}{d}D": f"{function}{d}d" for d in (1, 2, 3) for kind, function in (("Conv", "conv"), ("ConvTranspose", "conv_transpose"), ("MaxPool", "max_pool"), ("AvgPool", "avg_pool"))} | {
     **dict.fromkeys(nn.activations.__all__, "activation"), "Softmax": "softmax", "Dropout": "dropout", "Linear": "linear", "Sequential": "linear",
     "GlobalMaxPool": "global_max_pool", "GlobalAvgPool": "global_avg_pool", "Upsample": "upsample", "BatchNorm": "batch_norm", "LayerNorm": "layer_norm", "Embedding": "embedding", "RNN": "rnn", "GRU": "gru", "LSTM": "lstm",
 }  # fmt: skip

@@ -154,7 +154,7 @@ def norm(rng, dtype):
     return call, (x, dy), f"x {x.shape}"
 
 
-@case("layer_norm", "layer_norm_backward")
+@case("layer_norm", "layer_norm_backward", "rms_norm", "rms_norm_backward")
 def layer_norm(rng, dtype):
     channels = int(rng.integers(1, 200))
     x = normal(rng, dtype, int(rng.integers(1, 300)), int(rng.integers(1, 6)), channels)
@@ -162,7 +162,8 @@ def layer_norm(rng, dtype):
 
     def call(x, dy):
         dx, *rest = ops.layer_norm_backward(dy, x, gamma)
-        return (ops.layer_norm(x, gamma, beta), dx), rest
+        dx_rms, dgamma_rms = ops.rms_norm_backward(dy, x, gamma)
+        return (ops.layer_norm(x, gamma, beta), dx, ops.rms_norm(x, gamma), dx_rms), (*rest, dgamma_rms)
 
     return call, (x, dy), f"x {x.shape}"
 

@@ -112,6 +112,8 @@ CALLS = {
     "batch_norm": lambda: call(ones(2, 3), ones(3), ones(3), ones(3), ones(3), eps=1e-5, activation="relu"),
     **{f"attention{way}": lambda: call(ones(2, 1, 3, 2), ones(2, 1, 4, 2), ones(2, 1, 4, 5), **HEADS) for way in ("", "_forward")},
     "attention_backward": lambda: call(ones(2, 1, 3, 5), ones(2, 1, 3, 2), ones(2, 1, 4, 2), ones(2, 1, 4, 5), ones(2, 1, 3, 5), ones(2, 2, 1, 3), **HEADS, out=(ones(2, 1, 3, 2), ones(2, 1, 4, 2), ones(2, 1, 4, 5))),
+    "rms_norm": lambda: call(ones(2, 3), ones(3), eps=1e-5),
+    "rms_norm_backward": lambda: call(ones(2, 3), ones(2, 3), ones(3), eps=1e-5, input_gradient=True),
     "layer_norm": lambda: call(ones(2, 3), ones(3), ones(3), eps=1e-5),
     "layer_norm_backward": lambda: call(ones(2, 3), ones(2, 3), ones(3), eps=1e-5, input_gradient=True),
     "batch_norm_backward": lambda: call(ones(2, 3), ones(2, 3), ones(3), ones(3), ones(3), ones(3), batch_statistics=True, eps=1e-5, activation="relu", input_gradient=True),

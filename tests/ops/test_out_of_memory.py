@@ -172,6 +172,8 @@ def _other_cases() -> None:
     channels = [np.abs(_values(300)) + 0.1 for _ in range(4)]
     call("batch_norm", ops.batch_norm, x, *channels[:2])
     call("batch_norm_backward", ops.batch_norm_backward, y, x, *channels)
+    call("rms_norm", ops.rms_norm, x, channels[0])
+    call("rms_norm_backward", ops.rms_norm_backward, y, x, channels[0])
     call("layer_norm", ops.layer_norm, x, *channels[:2])
     call("layer_norm_backward", ops.layer_norm_backward, y, x, channels[0])
     q, k, v, dy = (_values(2, 3, steps, 20) for steps in (70, 600, 600, 70))

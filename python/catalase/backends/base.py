@@ -347,10 +347,12 @@ class Backend(ABC):
         batch_statistics: bool, need_dx: bool,
     ) -> tuple[Array | None, Array, Array]: ...  # fmt: skip
     @abstractmethod
-    def layer_norm(self, x: Array, gamma: Array, beta: Array, eps: float) -> Array: ...
+    def layer_norm(self, x: Array, gamma: Array, beta: Array, eps: float, centered: bool) -> Array:
+        """Return the normalized rows; not centered, the mean counts as 0."""
+
     @abstractmethod
     def layer_norm_backward(
-        self, dy: Array, x: Array, gamma: Array, eps: float, need_dx: bool
+        self, dy: Array, x: Array, gamma: Array, eps: float, centered: bool, need_dx: bool
     ) -> tuple[Array | None, Array, Array]: ...
     @abstractmethod
     def update_statistics(

@@ -361,17 +361,19 @@ class CpuBackend(Backend):
         _core.batch_norm_backward(x, dy, gamma, beta, mean, var, eps, relu, batch_statistics, dx, dgamma, dbeta)
         return dx, dgamma, dbeta
 
-    def layer_norm(self, x: NDArray[Any], gamma: NDArray[Any], beta: NDArray[Any], eps: float) -> NDArray[Any]:
+    def layer_norm(
+        self, x: NDArray[Any], gamma: NDArray[Any], beta: NDArray[Any], eps: float, centered: bool
+    ) -> NDArray[Any]:
         y = empty(x.shape, x.dtype)
-        _core.layer_norm(contiguous(x), contiguous(gamma), contiguous(beta), eps, y)
+        _core.layer_norm(contiguous(x), contiguous(gamma), contiguous(beta), eps, centered, y)
         return y
 
     def layer_norm_backward(
-        self, dy: NDArray[Any], x: NDArray[Any], gamma: NDArray[Any], eps: float, need_dx: bool
+        self, dy: NDArray[Any], x: NDArray[Any], gamma: NDArray[Any], eps: float, centered: bool, need_dx: bool
     ) -> tuple[NDArray[Any] | None, NDArray[Any], NDArray[Any]]:
         dx = empty(x.shape, x.dtype) if need_dx else None
         dgamma, dbeta = empty(x.shape[-1:], x.dtype), empty(x.shape[-1:], x.dtype)
-        _core.layer_norm_backward(contiguous(x), contiguous(dy), contiguous(gamma), eps, dx, dgamma, dbeta)
+        _core.layer_norm_backward(contiguous(x), contiguous(dy), contiguous(gamma), eps, centered, dx, dgamma, dbeta)
         return dx, dgamma, dbeta
 
     def update_statistics(

@@ -6,8 +6,7 @@ import numpy as np
 
 from .._internal.numbers import flag, number, whole_number
 from ..autograd import Tensor
-from ..autograd.tensor import as_tensor
-from ..ops.checks import floats
+from . import functional
 from .allowance import claim
 from .init import LARGEST_SIZE
 from .module import Module
@@ -56,13 +55,7 @@ class RMSNorm(Module):
             self.gamma = Parameter(np.ones(self.normalized_shape, np.float32), decay=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = as_tensor("RMSNorm", "x", x)
-        floats("RMSNorm", optional=("gamma",), x=x.data, gamma=None if self.gamma is None else self.gamma.data)
-        if x.ndim < 1 or x.shape[-1] != self.normalized_shape:
-            raise ValueError(f"RMSNorm: x must be (..., {self.normalized_shape}), got shape {x.shape}")
-        eps = float(np.finfo(x.dtype).eps) if self.eps is None else self.eps
-        y = x / ((x * x).mean(axis=-1, keepdims=True) + eps).sqrt()
-        return y if self.gamma is None else y * self.gamma
+        return functional.rms_norm(x, self.gamma, eps=self.eps)
 
     def __repr__(self) -> str:
         return f"RMSNorm({self.normalized_shape}, eps={self.eps})"

@@ -68,7 +68,7 @@ from .loss import *  # noqa: F403
 from .matmul import matmul, matmul_backward
 from .memory import empty
 from .mol_graphs import MolGraphs, mol_graphs
-from .norm import batch_norm, batch_norm_backward, layer_norm, layer_norm_backward
+from .norm import batch_norm, batch_norm_backward, layer_norm, layer_norm_backward, rms_norm, rms_norm_backward
 from .one_hot_dna import one_hot_dna
 from .optim import *  # noqa: F403
 from .pool import (
@@ -188,6 +188,8 @@ __all__ = [
     "message_update_forward",
     "one_hot_dna",
     "rdkit_fingerprint",
+    "rms_norm",
+    "rms_norm_backward",
     "segment_max",
     "segment_max_backward",
     "segment_mean",

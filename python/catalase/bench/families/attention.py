@@ -65,6 +65,7 @@ def catalase(case: Case) -> Prepared:
 def torch(case: Case) -> Prepared:
     import torch
 
+    attend: Any = torch.nn.functional.scaled_dot_product_attention
     *inputs, dy = map(torch.from_numpy, _arrays(case))
     options: dict[str, Any] = {"is_causal": case.options["how"] == "causal"}
     if case.options["how"] == "padded":
@@ -78,10 +79,10 @@ def torch(case: Case) -> Prepared:
     def call() -> list[Any]:
         if not backward:
             with torch.no_grad():
-                return [torch.nn.functional.scaled_dot_product_attention(*inputs, **options)]
+                return [attend(*inputs, **options)]
         for t in inputs:
             t.grad = None
-        y = torch.nn.functional.scaled_dot_product_attention(*inputs, **options)
+        y = attend(*inputs, **options)
         y.backward(dy)
         return [y, *(t.grad for t in inputs)]
 

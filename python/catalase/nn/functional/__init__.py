@@ -24,7 +24,7 @@ from .graph import (
 )
 from .linear import linear, matmul
 from .losses import *  # noqa: F403
-from .norm import batch_norm, layer_norm
+from .norm import batch_norm, layer_norm, rms_norm
 from .pool import (
     avg_pool1d,
     avg_pool2d,
@@ -75,6 +75,7 @@ __all__ = [
     "layer_norm",
     "linear",
     "lstm",
+    "rms_norm",
     "rnn",
     "log",
     "log_softmax",
