@@ -113,6 +113,16 @@ def test_a_language_model_draws_by_the_kept_keys_what_it_would_draw_from_the_who
     assert np.array_equal(ct.models.load(tmp_path / "model").predict(SMILES[:8]), likelihood)
 
 
+def test_the_config_of_a_recurrent_model_is_that_of_earlier_versions_and_four_heads_are_the_default(tmp_path):
+    assert "num_heads" not in ct.models.SequenceClassifier(1, ct.data.DNATokenizer()).to_config()
+    for heads in (4, 2):
+        model = ct.models.SequenceClassifier(
+            1, ct.data.DNATokenizer(), cell="transformer", hidden_size=8, num_heads=heads
+        )
+        model.save(tmp_path / str(heads))
+        assert ct.models.load(tmp_path / str(heads)).num_heads == heads
+
+
 @pytest.mark.parametrize("num_threads", [2, 3])
 def test_training_has_the_same_bits_with_any_threads(rng, num_threads):
     texts, y = dna(rng, 40)

@@ -48,6 +48,16 @@ class _Truncation(Int):
         return None if value is None else int(value)
 
 
+class _Heads(Int):
+    """A number that a later version added; the config of a model where it is 4 is that of earlier versions."""
+
+    def __init__(self) -> None:
+        super().__init__(1, 10_000, optional=True)
+
+    def writes(self, value: Any) -> bool:
+        return bool(value != 4)
+
+
 class SequenceModel(NetModel):
     """What all models of sequences share: recurrent layers, a pool over the time steps or none, a dense output."""
 
@@ -60,7 +70,7 @@ class SequenceModel(NetModel):
         embedding_size=Int(1, 1_000_000),
         hidden_size=Int(1, 1_000_000),
         num_layers=Int(1, 1000),
-        num_heads=Int(1, 10_000, optional=True),
+        num_heads=_Heads(),
         dropout=Share(),
         bidirectional=Bool(),
         pool=Str(choices=list(POOLS)),
