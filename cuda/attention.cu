@@ -11,8 +11,9 @@
 // rises; the blocks differ from the CPU's, and so do the bits.
 //
 // Backward: `attention_delta_f32`, then the gradients of keys and values, then those of queries, which compute the
-// probabilities again from the statistics of the forward pass. 34 KB of shared memory; bound: FMAs and shared loads.
-#include "vecmath.cuh"
+// probabilities again from the statistics of the forward pass. `factor` is scale times the logarithm of e to the base
+// 2. 34 KB of shared memory; bound: FMAs and shared loads.
+#include "types.cuh"
 
 namespace catalase {
 
@@ -138,9 +139,18 @@ __device__ __forceinline__ float row_sum(float x) {
   return x;
 }
 
-// exp(x) for x <= 0.
-__device__ __forceinline__ float exp_share(float x) {
-  return x < -87.0f ? 0.0f : exp_f32(x);
+// 2^x for x <= 0, and 0 below -126: the operations of cpp/attention/attention_level.cpp.
+__device__ __forceinline__ float exp2_share(float x) {
+  const float shifted = x + 12582912.0f;  // 1.5 * 2^23: rounds to a whole number, kept in the low bits
+  const float rest = x - (shifted - 12582912.0f);
+  float p = 1.535336188319500e-4f;
+  p = fmaf(p, rest, 1.339887440266574e-3f);
+  p = fmaf(p, rest, 9.618437357674640e-3f);
+  p = fmaf(p, rest, 5.550332471162809e-2f);
+  p = fmaf(p, rest, 2.402264791363012e-1f);
+  p = fmaf(p, rest, 6.931472028550421e-1f);
+  p = fmaf(p, rest, 1.0f);
+  return x < -126.0f ? 0.0f : p * __uint_as_float((__float_as_uint(shifted) + 127u) << 23);
 }
 
 // Which tile a block has: of head h of sequence n, and of the columns of the result.
@@ -156,8 +166,8 @@ __device__ __forceinline__ Work work_of(i64 heads, i64 tiles, i64 parts) {
 __device__ __forceinline__ void shares_again(const float* q, i64 q_row, const float* k, i64 k_row, const float* v,
                                              i64 v_row, const float* dy, i64 dy_row, const float* top,
                                              const float* inverse, const float* delta, i64 query, i64 queries, i64 key,
-                                             i64 keys, i64 width, i64 value_width, bool causal, float scale, Shared& s,
-                                             float (&p)[4][4], float (&ds)[4][4]) {
+                                             i64 keys, i64 width, i64 value_width, bool causal, float factor,
+                                             float scale, Shared& s, float (&p)[4][4], float (&ds)[4][4]) {
   const Place at = place();
   dot_rows(q + query * q_row, q_row, queries - query, k + key * k_row, k_row, keys - key, width, s, p);
   dot_rows(dy + query * dy_row, dy_row, queries - query, v + key * v_row, v_row, keys - key, value_width, s, ds);
@@ -170,7 +180,7 @@ __device__ __forceinline__ void shares_again(const float* q, i64 q_row, const fl
     for (i32 c = 0; c < 4; ++c) {
       const i64 j = key + at.tx + 16 * c;
       const bool seen = there && j < keys && (!causal || j <= i);
-      p[r][c] = seen ? exp_share((p[r][c] - most) * scale) * share : 0.0f;
+      p[r][c] = seen ? exp2_share((p[r][c] - most) * factor) * share : 0.0f;
       ds[r][c] = seen ? p[r][c] * (ds[r][c] - mean) * scale : 0.0f;
     }
   }
@@ -184,7 +194,7 @@ using namespace catalase;
 extern "C" __global__ void __launch_bounds__(256)
     attention_f32(const float* q, i64 q_seq, i64 q_head, i64 q_row, const float* k, i64 k_seq, i64 k_head, i64 k_row,
                   const float* v, i64 v_seq, i64 v_head, i64 v_row, const i64* query_lengths, const i64* lengths,
-                  i64 heads, i64 queries, i64 keys, i64 width, i64 value_width, i64 causal, float scale, float* y,
+                  i64 heads, i64 queries, i64 keys, i64 width, i64 value_width, i64 causal, float factor, float* y,
                   i64 y_seq, i64 y_head, i64 y_row, float* top, float* inverse) {
   __shared__ Shared s;
   const i64 parts = (value_width + kTile - 1) / kTile;
@@ -215,10 +225,10 @@ extern "C" __global__ void __launch_bounds__(256)
       highest = row_max(highest);
 #pragma unroll
       for (i32 c = 0; c < 4; ++c) {
-        p[r][c] = key + at.tx + 16 * c < seen ? exp_share((p[r][c] - highest) * scale) : 0.0f;
+        p[r][c] = key + at.tx + 16 * c < seen ? exp2_share((p[r][c] - highest) * factor) : 0.0f;
         part = part + p[r][c];
       }
-      const float earlier = key < seen ? exp_share((most[r] - highest) * scale) : 1.0f;
+      const float earlier = key < seen ? exp2_share((most[r] - highest) * factor) : 1.0f;
       total[r] = total[r] * earlier + row_sum(part);
       most[r] = highest;
 #pragma unroll
@@ -267,8 +277,9 @@ extern "C" __global__ void __launch_bounds__(256)
                                 i64 q_head, i64 q_row, const float* k, i64 k_seq, i64 k_head, i64 k_row, const float* v,
                                 i64 v_seq, i64 v_head, i64 v_row, const float* top, const float* inverse,
                                 const float* delta, const i64* query_lengths, const i64* lengths, i64 heads,
-                                i64 queries, i64 keys, i64 width, i64 value_width, i64 causal, float scale, float* dk,
-                                i64 dk_seq, i64 dk_head, i64 dk_row, float* dv, i64 dv_seq, i64 dv_head, i64 dv_row) {
+                                i64 queries, i64 keys, i64 width, i64 value_width, i64 causal, float factor,
+                                float scale, float* dk, i64 dk_seq, i64 dk_head, i64 dk_row, float* dv, i64 dv_seq,
+                                i64 dv_head, i64 dv_row) {
   __shared__ Shared s;
   const i64 widest = width > value_width ? width : value_width;
   const Work w = work_of(heads, (keys + kTile - 1) / kTile, (widest + kTile - 1) / kTile);
@@ -284,7 +295,7 @@ extern "C" __global__ void __launch_bounds__(256)
   for (i64 query = begin; query < stop && w.first < own; query += kTile) {
     float p[4][4], ds[4][4];
     shares_again(q, q_row, k, k_row, v, v_row, dy, dy_row, top, inverse, delta, query, stop, w.first, own, width,
-                 value_width, causal != 0, scale, s, p, ds);
+                 value_width, causal != 0, factor, scale, s, p, ds);
     const i64 count = smaller(stop - query, kTile);
     put_shares(p, s);
     add_product<true>(dy + query * dy_row + w.column, dy_row, count, value_width - w.column, s, of_v);
@@ -306,7 +317,8 @@ extern "C" __global__ void __launch_bounds__(256)
                                   const float* v, i64 v_seq, i64 v_head, i64 v_row, const float* top,
                                   const float* inverse, const float* delta, const i64* query_lengths,
                                   const i64* lengths, i64 heads, i64 queries, i64 keys, i64 width, i64 value_width,
-                                  i64 causal, float scale, float* dq, i64 dq_seq, i64 dq_head, i64 dq_row) {
+                                  i64 causal, float factor, float scale, float* dq, i64 dq_seq, i64 dq_head,
+                                  i64 dq_row) {
   __shared__ Shared s;
   const Work w = work_of(heads, (queries + kTile - 1) / kTile, (width + kTile - 1) / kTile);
   const i64 stop = query_lengths != nullptr ? query_lengths[w.n] : queries;
@@ -321,7 +333,7 @@ extern "C" __global__ void __launch_bounds__(256)
   for (i64 key = 0; key < last && w.first < stop; key += kTile) {
     float p[4][4], ds[4][4];
     shares_again(q, q_row, k, k_row, v, v_row, dy, dy_row, top, inverse, delta, w.first, stop, key, last, width,
-                 value_width, causal != 0, scale, s, p, ds);
+                 value_width, causal != 0, factor, scale, s, p, ds);
     put_shares(ds, s);
     add_product<false>(k + key * k_row + w.column, k_row, smaller(last - key, kTile), width - w.column, s, sum);
   }

@@ -46,13 +46,20 @@ def test_recurrent_layers_and_an_embedding(backend, rng, cell, where):
     weights_agree(nets[1], nets[0])
 
 
+# With SGD: the bias of the keys changes no score, and Adam would make whole steps of the rounding of its gradient.
 READERS = {
     "last, both ways": {"bidirectional": True},
     "mean": {"pool": "mean", "cell": "lstm"},
     "max, cut": {"pool": "max", "truncation": 3},
-    "transformer": {"cell": "transformer", "num_heads": 2},
-    "transformer, both ways": {"cell": "transformer", "num_heads": 2, "bidirectional": True, "pool": "mean"},
-    "transformer, each step": {"cell": "transformer", "num_heads": 1, "per_step": True},
+    "transformer": {"optimizer": "SGD", "cell": "transformer", "num_heads": 2},
+    "transformer, both ways": {
+        "optimizer": "SGD",
+        "cell": "transformer",
+        "num_heads": 2,
+        "bidirectional": True,
+        "pool": "mean",
+    },
+    "transformer, each step": {"optimizer": "SGD", "cell": "transformer", "num_heads": 1, "per_step": True},
     "each step, cut": {"per_step": True, "truncation": 3},
 }
 
@@ -73,7 +80,7 @@ def test_models_of_sequences(backend, rng, name):
     assert all(np.allclose(a, b, atol=1e-5) for a, b in zip(runs[1][1], runs[0][1], strict=True))
 
 
-@pytest.mark.parametrize("more", [{"truncation": 3}, {"cell": "transformer", "num_heads": 2}])
+@pytest.mark.parametrize("more", [{"truncation": 3}, {"optimizer": "SGD", "cell": "transformer", "num_heads": 2}])
 def test_tokens_and_a_language_model(backend, more):
     texts = ["CCO", "CCN", "CCCO", "C", "CNCC"]
     tokenizer = ct.data.SmilesTokenizer.fit(texts)

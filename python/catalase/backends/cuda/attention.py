@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,7 +38,7 @@ def attention_backward(
         args = (*_heads(dy), *_heads(y), q.shape[1], q.shape[2], v.shape[3], delta, delta.size)
         device.launch("attention.attention_delta_f32", blocks(32 * delta.size, 256, device), (256,), 0, args)
     given = (*_heads(dy), *_heads(q), *_heads(k), *_heads(v), statistics[0], statistics[1], delta)
-    given = (*given, *_sizes(device, q, k, v, query_lengths, lengths, causal, scale))
+    given = (*given, *_sizes(device, q, k, v, query_lengths, lengths, causal, scale), float(scale))
     tiles = _tiles(k.shape[2]) * max(_tiles(q.shape[3]), _tiles(v.shape[3]))
     _launch(device, "attention.attention_key_gradients_f32", q, tiles, (*given, *_heads(dk), *_heads(dv)))
     tiles = _tiles(q.shape[2]) * _tiles(q.shape[3])
@@ -59,7 +60,8 @@ def _sizes(
     device: CudaBackend, q: Any, k: Any, v: Any, query_lengths: Any, lengths: Any, causal: bool, scale: float
 ) -> tuple[Any, ...]:
     on = (None if a is None else device.array(a.astype(np.int64)) for a in (query_lengths, lengths))
-    return *on, q.shape[1], q.shape[2], k.shape[2], q.shape[3], v.shape[3], causal, float(scale)
+    factor = np.float32(np.float64(np.float32(scale)) * math.log2(math.e))
+    return *on, q.shape[1], q.shape[2], k.shape[2], q.shape[3], v.shape[3], causal, factor
 
 
 def _tiles(n: int) -> int:
