@@ -50,10 +50,15 @@ struct RowStatistics {
 };
 
 // One warp.
-__device__ __forceinline__ RowStatistics row_statistics(const float* x, i64 channels, double eps) {
+__device__ __forceinline__ RowStatistics row_statistics(const float* x, i64 channels, double eps, i64 centered) {
   const i64 lane = threadIdx.x % 32;
   const double n = static_cast<double>(channels);
   float total = 0.0f, first = 0.0f, second = 0.0f;
+  if (centered == 0) {
+    for (i64 c = lane; c < channels; c += 32) second = second + x[c] * x[c];
+    const double mean_square = static_cast<double>(lanes_sum(second)) / n;
+    return {0.0f, static_cast<float>(1.0 / sqrt(mean_square + eps))};
+  }
   for (i64 c = lane; c < channels; c += 32) total = total + x[c];
   const float rough = static_cast<float>(static_cast<double>(lanes_sum(total)) / n);
   for (i64 c = lane; c < channels; c += 32) {
@@ -198,11 +203,12 @@ extern "C" __global__ void __launch_bounds__(256)
   }
 }
 
-extern "C" __global__ void __launch_bounds__(256) layer_norm_f32(const float* x, const float* gamma, const float* beta,
-                                                                 double eps, float* y, i64 channels, i64 rows) {
+extern "C" __global__ void __launch_bounds__(256)
+    layer_norm_f32(const float* x, const float* gamma, const float* beta, double eps, i64 centered, float* y,
+                   i64 channels, i64 rows) {
   for (i64 i = warp_of_grid(); i < rows; i += warps_of_grid()) {
     const float* from = x + i * channels;
-    const RowStatistics s = row_statistics(from, channels, eps);
+    const RowStatistics s = row_statistics(from, channels, eps, centered);
     for (i64 c = threadIdx.x % 32; c < channels; c += 32) {
       y[i * channels + c] = (from[c] - s.mean) * s.inverse * gamma[c] + beta[c];
     }
@@ -211,12 +217,12 @@ extern "C" __global__ void __launch_bounds__(256) layer_norm_f32(const float* x,
 
 // statistics (rows, 2): the mean and the inverse deviation of each row. dx may be null.
 extern "C" __global__ void __launch_bounds__(256)
-    layer_norm_rows_f32(const float* x, const float* dy, const float* gamma, double eps, float* dx, float* statistics,
-                        i64 channels, i64 rows) {
+    layer_norm_rows_f32(const float* x, const float* dy, const float* gamma, double eps, i64 centered, float* dx,
+                        float* statistics, i64 channels, i64 rows) {
   for (i64 i = warp_of_grid(); i < rows; i += warps_of_grid()) {
     const i64 lane = threadIdx.x % 32;
     const float *from = x + i * channels, *d = dy + i * channels;
-    const RowStatistics s = row_statistics(from, channels, eps);
+    const RowStatistics s = row_statistics(from, channels, eps, centered);
     if (lane == 0) {
       statistics[2 * i] = s.mean;
       statistics[2 * i + 1] = s.inverse;
@@ -229,7 +235,8 @@ extern "C" __global__ void __launch_bounds__(256)
       of_gh = of_gh + g * ((from[c] - s.mean) * s.inverse);
     }
     const double n = static_cast<double>(channels);
-    const float g_mean = static_cast<float>(static_cast<double>(lanes_sum(of_g)) / n);
+    const float g_sum = lanes_sum(of_g);
+    const float g_mean = centered != 0 ? static_cast<float>(static_cast<double>(g_sum) / n) : 0.0f;
     const float gh_mean = static_cast<float>(static_cast<double>(lanes_sum(of_gh)) / n);
     for (i64 c = lane; c < channels; c += 32) {
       const float h = (from[c] - s.mean) * s.inverse;

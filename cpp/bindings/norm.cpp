@@ -63,24 +63,25 @@ void backward_into(const py::array& x, const py::array& dy, const py::array& gam
 }
 
 template <class T>
-void layer_norm_into(const py::array& x, const py::array& gamma, const py::array& beta, double eps, py::array& y) {
+void layer_norm_into(const py::array& x, const py::array& gamma, const py::array& beta, double eps, bool centered,
+                     py::array& y) {
   const Sizes s = sizes_of(x, gamma, beta);
   require(x.size() == y.size(), "layer_norm: x and y differ in size");
   const T *px = input<T>(x), *pg = input<T>(gamma), *pb = input<T>(beta);
   T* py_ = output<T>(y);
   KernelScope scope;
-  layer_norm<T>(px, s.rows, s.channels, pg, pb, eps, py_);
+  layer_norm<T>(px, s.rows, s.channels, pg, pb, eps, centered, py_);
 }
 
 template <class T>
 void layer_norm_backward_into(const py::array& x, const py::array& dy, const py::array& gamma, double eps,
-                              py::object& dx, py::array& dgamma, py::array& dbeta) {
+                              bool centered, py::object& dx, py::array& dgamma, py::array& dbeta) {
   const Sizes s = sizes_of(x, gamma, dgamma, dbeta);
   require(x.size() == dy.size(), "layer_norm_backward: x and dy differ in size");
   const T *px = input<T>(x), *pdy = input<T>(dy), *pg = input<T>(gamma);
   T *pdg = output<T>(dgamma), *pdb = output<T>(dbeta), *pdx = input_gradient<T>(x, dx);
   KernelScope scope;
-  layer_norm_backward<T>(px, pdy, s.rows, s.channels, pg, eps, pdx, pdg, pdb);
+  layer_norm_backward<T>(px, pdy, s.rows, s.channels, pg, eps, centered, pdx, pdg, pdb);
 }
 
 }  // namespace
@@ -113,18 +114,19 @@ CATALASE_BINDING(norm, m) {
       py::arg("relu"), py::arg("batch_statistics"), py::arg("dx"), py::arg("dgamma"), py::arg("dbeta"));
   m.def(
       "layer_norm",
-      [](const py::array& x, const py::array& gamma, const py::array& beta, double eps, py::array y) {
-        by_type(x, [&]<class T>() { return layer_norm_into<T>(x, gamma, beta, eps, y); });
+      [](const py::array& x, const py::array& gamma, const py::array& beta, double eps, bool centered, py::array y) {
+        by_type(x, [&]<class T>() { return layer_norm_into<T>(x, gamma, beta, eps, centered, y); });
       },
-      py::arg("x"), py::arg("gamma"), py::arg("beta"), py::arg("eps"), py::arg("y"));
+      py::arg("x"), py::arg("gamma"), py::arg("beta"), py::arg("eps"), py::arg("centered"), py::arg("y"));
   m.def(
       "layer_norm_backward",
-      [](const py::array& x, const py::array& dy, const py::array& gamma, double eps, py::object dx, py::array dgamma,
-         py::array dbeta) {
-        by_type(x, [&]<class T>() { return layer_norm_backward_into<T>(x, dy, gamma, eps, dx, dgamma, dbeta); });
+      [](const py::array& x, const py::array& dy, const py::array& gamma, double eps, bool centered, py::object dx,
+         py::array dgamma, py::array dbeta) {
+        by_type(x,
+                [&]<class T>() { return layer_norm_backward_into<T>(x, dy, gamma, eps, centered, dx, dgamma, dbeta); });
       },
-      py::arg("x"), py::arg("dy"), py::arg("gamma"), py::arg("eps"), py::arg("dx"), py::arg("dgamma"),
-      py::arg("dbeta"));
+      py::arg("x"), py::arg("dy"), py::arg("gamma"), py::arg("eps"), py::arg("centered"), py::arg("dx"),
+      py::arg("dgamma"), py::arg("dbeta"));
 }
 
 }  // namespace catalase

@@ -13,6 +13,9 @@
 // in a second pass and corrected in double precision, so nothing cancels however far the mean lies from zero. The
 // backward pass computes the statistics again, from a row that is in L1 anyway, so nothing is kept between the passes.
 //
+// Not centered, it is root mean square normalization (Zhang and Sennrich, arXiv:1910.07467): the mean counts as 0, so
+// inverse = 1 / sqrt(sum_c x^2 / C + eps), and dx = inverse * (g - h sum_c (g h) / C).
+//
 // Threads share rows. The sums over rows, dgamma and dbeta, ascend within blocks of kBlockRows rows; the blocks are
 // joined in double precision in ascending order. Bound: memory bandwidth; forward reads x once and writes y, backward
 // reads x and dy once and writes dx.
@@ -27,18 +30,20 @@ constexpr Index kRowLanes = 32;  // a warp on CUDA; enough chains to hide the la
 
 template <class T>
 struct LayerNormKernels {
-  void (*forward)(const T* x, Index rows, Index channels, const T* gamma, const T* beta, double eps, T* y);
+  void (*forward)(const T* x, Index rows, Index channels, const T* gamma, const T* beta, double eps, bool centered,
+                  T* y);
   // dx may be null. sums (2, C): of dy, and of dy * h, over these rows in ascending order.
-  void (*backward)(const T* x, const T* dy, Index rows, Index channels, const T* gamma, double eps, T* dx, T* sums);
+  void (*backward)(const T* x, const T* dy, Index rows, Index channels, const T* gamma, double eps, bool centered,
+                   T* dx, T* sums);
 };
 CATALASE_TYPED_KERNELS(LayerNormKernels, layer_norm)
 
 // All threads.
 template <class T>
-void layer_norm(const T* x, Index rows, Index channels, const T* gamma, const T* beta, double eps, T* y);
+void layer_norm(const T* x, Index rows, Index channels, const T* gamma, const T* beta, double eps, bool centered, T* y);
 // dx may be null.
 template <class T>
-void layer_norm_backward(const T* x, const T* dy, Index rows, Index channels, const T* gamma, double eps, T* dx,
-                         T* dgamma, T* dbeta);
+void layer_norm_backward(const T* x, const T* dy, Index rows, Index channels, const T* gamma, double eps, bool centered,
+                         T* dx, T* dgamma, T* dbeta);
 
 }  // namespace catalase

@@ -50,9 +50,14 @@ struct RowStatistics {
 };
 
 template <class T>
-inline RowStatistics<T> statistics(const T* x, Index channels, double eps) {
+inline RowStatistics<T> statistics(const T* x, Index channels, double eps, bool centered) {
   const double n = static_cast<double>(channels);
   T total[1], about[2];
+  if (!centered) {
+    row_sums<T, 1>(
+        channels, [&](Index c, auto lanes, auto& values) { values[0] = lanes.get(x + c) * lanes.get(x + c); }, total);
+    return {T(0), static_cast<T>(1.0 / __builtin_sqrt(static_cast<double>(total[0]) / n + eps))};
+  }
   row_sums<T, 1>(channels, [&](Index c, auto lanes, auto& values) { values[0] = lanes.get(x + c); }, total);
   const T rough = static_cast<T>(static_cast<double>(total[0]) / n);
   row_sums<T, 2>(
@@ -69,9 +74,10 @@ inline RowStatistics<T> statistics(const T* x, Index channels, double eps) {
 }
 
 template <class T>
-void forward_level(const T* x, Index rows, Index channels, const T* gamma, const T* beta, double eps, T* y) {
+void forward_level(const T* x, Index rows, Index channels, const T* gamma, const T* beta, double eps, bool centered,
+                   T* y) {
   for (Index i = 0; i < rows; ++i, x += channels, y += channels) {
-    const RowStatistics<T> s = statistics(x, channels, eps);
+    const RowStatistics<T> s = statistics(x, channels, eps, centered);
     for_channels<T>(0, channels, [&]<int U>(Index first, auto lanes) {
       for (Index c = first; c < first + U * kWidth<T>; c += kWidth<T>) {
         const Vec<T> h = (lanes.get(x + c) - s.mean) * s.inverse;
@@ -82,10 +88,11 @@ void forward_level(const T* x, Index rows, Index channels, const T* gamma, const
 }
 
 template <class T>
-void backward_level(const T* x, const T* dy, Index rows, Index channels, const T* gamma, double eps, T* dx, T* sums) {
+void backward_level(const T* x, const T* dy, Index rows, Index channels, const T* gamma, double eps, bool centered,
+                    T* dx, T* sums) {
   for (Index c = 0; c < 2 * channels; ++c) sums[c] = T(0);
   for (Index i = 0; i < rows; ++i, x += channels, dy += channels) {
-    const RowStatistics<T> s = statistics(x, channels, eps);
+    const RowStatistics<T> s = statistics(x, channels, eps, centered);
     T of_row[2] = {};
     if (dx != nullptr) {
       row_sums<T, 2>(
@@ -97,7 +104,7 @@ void backward_level(const T* x, const T* dy, Index rows, Index channels, const T
           of_row);
     }
     const double n = static_cast<double>(channels);
-    const T g_mean = static_cast<T>(static_cast<double>(of_row[0]) / n);
+    const T g_mean = centered ? static_cast<T>(static_cast<double>(of_row[0]) / n) : T(0);
     const T gh_mean = static_cast<T>(static_cast<double>(of_row[1]) / n);
     for_channels<T>(0, channels, [&]<int U>(Index first, auto lanes) {
       for (Index c = first; c < first + U * kWidth<T>; c += kWidth<T>) {

@@ -112,6 +112,34 @@ class SparseBatch:
 
 def activation_backward(activation: int, dy: NDArray[Any], saved: NDArray[Any], dx: NDArray[Any]) -> None: ...
 def allow_vpopcntdq(allowed: bool) -> None: ...
+def attention(
+    q: NDArray[Any],
+    k: NDArray[Any],
+    v: NDArray[Any],
+    query_lengths: Any,
+    lengths: Any,
+    causal: bool,
+    scale: float,
+    y: NDArray[Any],
+    top: NDArray[Any],
+    inverse: NDArray[Any],
+) -> None: ...
+def attention_backward(
+    dy: NDArray[Any],
+    q: NDArray[Any],
+    k: NDArray[Any],
+    v: NDArray[Any],
+    y: NDArray[Any],
+    top: NDArray[Any],
+    inverse: NDArray[Any],
+    query_lengths: Any,
+    lengths: Any,
+    causal: bool,
+    scale: float,
+    dq: NDArray[Any],
+    dk: NDArray[Any],
+    dv: NDArray[Any],
+) -> None: ...
 def augment(
     options: AugmentOptions, seed: int, step: int, numbers: NDArray[Any], x: NDArray[Any], y: NDArray[Any]
 ) -> None: ...
@@ -264,12 +292,15 @@ def index_topk(
     similarities: NDArray[Any],
 ) -> None: ...
 def keep(x: NDArray[Any], y: NDArray[Any], kept: NDArray[Any], scale: float) -> None: ...
-def layer_norm(x: NDArray[Any], gamma: NDArray[Any], beta: NDArray[Any], eps: float, y: NDArray[Any]) -> None: ...
+def layer_norm(
+    x: NDArray[Any], gamma: NDArray[Any], beta: NDArray[Any], eps: float, centered: bool, y: NDArray[Any]
+) -> None: ...
 def layer_norm_backward(
     x: NDArray[Any],
     dy: NDArray[Any],
     gamma: NDArray[Any],
     eps: float,
+    centered: bool,
     dx: Any,
     dgamma: NDArray[Any],
     dbeta: NDArray[Any],

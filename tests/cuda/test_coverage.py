@@ -55,6 +55,7 @@ def gradient(on, y):
 X, W, B, DY, D, TOKENS = f32(6, 16), f32(16, 4), f32(4), f32(6, 4), f32(6), f32(3, 4, 3)
 POSITIVE, BITS = np.abs(X) + np.float32(0.1), RNG.integers(0, 256, (6, 2), dtype=np.uint8)
 LABELS, PROBABILITIES = RNG.integers(0, 16, 6), RNG.random((6, 16)).astype(np.float32)
+HEADS = f32(2, 2, 4, 3), f32(2, 2, 5, 3), f32(2, 2, 5, 6)
 SIDES, KERNEL = (6, 5, 4), (3, 2, 2)
 PIXELS = RNG.integers(0, 256, (2, 8, 7, 3), dtype=np.uint8)
 IDS, TABLE = RNG.integers(0, 5, (3, 4)), f32(5, 3)
@@ -67,6 +68,12 @@ def _batch_norm_backward(on, device):
     x, *scale = map(on, (TOKENS, *SCALE))
     y, mean, var = ops.batch_norm(x, *scale)
     return ops.batch_norm_backward(gradient(on, y), x, *scale, mean, var)
+
+
+def _attention_backward(on, device):
+    arrays = [*map(on, HEADS)]
+    y, statistics = ops.attention_forward(*arrays, causal=True)
+    return ops.attention_backward(gradient(on, y), *arrays, y, statistics, causal=True)
 
 
 def _update(on):
@@ -119,8 +126,13 @@ CALLS = {
     "segment_mean_backward": lambda on, device: ops.segment_mean_backward(on(TABLE[:3]), on(OFFSETS), 5),
     "segment_max_backward": lambda on, device: ops.segment_max_backward(on(TABLE[:3]), on(TABLE), on(OFFSETS)),
     "segment_softmax_backward": lambda on, device: ops.segment_softmax_backward(on(TABLE), on(TABLE), on(OFFSETS)),
+    "attention": lambda on, device: ops.attention(*map(on, HEADS), lengths=[3, 5], causal=True),
+    "attention_forward": lambda on, device: ops.attention_forward(*map(on, HEADS)),
+    "attention_backward": _attention_backward,
     "batch_norm": lambda on, device: ops.batch_norm(on(TOKENS), *map(on, SCALE), activation="relu"),
     "batch_norm_backward": _batch_norm_backward,
+    "rms_norm": lambda on, device: ops.rms_norm(on(TOKENS), on(SCALE[0])),
+    "rms_norm_backward": lambda on, device: ops.rms_norm_backward(on(TOKENS), on(TOKENS), on(SCALE[0])),
     "layer_norm": lambda on, device: ops.layer_norm(on(TOKENS), *map(on, SCALE)),
     "layer_norm_backward": lambda on, device: ops.layer_norm_backward(on(TOKENS), on(TOKENS), on(SCALE[0])),
     "global_max_pool": lambda on, device: ops.global_max_pool(on(TOKENS)),

@@ -53,14 +53,14 @@ def padded(X):
     return {"tokens": tokens, "lengths": np.array(list(map(len, X)), np.int64)}
 
 
-@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn", "transformer"])
 @pytest.mark.parametrize("pool", ["last", "mean", "max"])
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_sequence_models_answer_as_predict(cell, pool, bidirectional, tmp_path):
     tokenizer = ct.data.DNATokenizer()
     data = ct.data.SequenceDataset.from_texts(kinds.TEXTS, tokenizer, np.arange(6.0))
     model = ct.models.SequenceRegressor(
-        1, tokenizer=tokenizer, cell=cell, pool=pool, bidirectional=bidirectional, **kinds.READER
+        1, tokenizer=tokenizer, cell=cell, pool=pool, bidirectional=bidirectional, num_heads=2, **kinds.READER
     )
     model.fit(data, nb_epoch=2)
     close(run(model, tmp_path / "model.onnx", padded([data.X[i] for i in range(6)])), model.predict(data))
@@ -79,8 +79,9 @@ def test_a_model_of_single_steps_answers_as_predict_up_to_each_length(tmp_path):
         close(row[: len(wanted)], wanted)
 
 
-def test_a_language_model_gives_log_likelihoods(tmp_path):
-    model, data, _ = kinds.language()
+@pytest.mark.parametrize("options", [{}, {"cell": "transformer", "num_heads": 2}])
+def test_a_language_model_gives_log_likelihoods(options, tmp_path):
+    model, data, _ = kinds.language(**options)
     model.fit(data, nb_epoch=2)
     close(run(model, tmp_path / "model.onnx", padded([data.X[i] for i in range(len(data))])), model.predict(data))
 
@@ -256,6 +257,9 @@ LAYERS = [
     (ct.nn.MaxPool3D(2), (4, 6, 4, 2)), (ct.nn.Upsample(2), (3, 4, 2)), (ct.nn.Upsample((2, 3), "linear"), (3, 4, 2)),
     (ct.nn.Flatten(), (3, 4, 2)), (ct.nn.Reshape((4, -1)), (24,)), (ct.nn.Softmax(), (5, 3)),
     (ct.nn.LayerNorm((4, 2), bias=False), (3, 4, 2)), (ct.nn.LayerNorm(2, elementwise_affine=False), (3, 2)),
+    (ct.nn.RMSNorm(4), (3, 4)), (ct.nn.GroupNorm(2, 4), (3, 5, 4)), (ct.nn.GroupNorm(2, 4, affine=False), (4,)),
+    (ct.nn.MultiHeadAttention(6, 2, rng=0), (5, 6)), (ct.nn.TransformerEncoderLayer(6, 3, activation="gelu", rng=0), (5, 6)),
+    (ct.nn.SinusoidalPositions(), (7, 5)), (ct.nn.LearnedPositions(9, 4, rng=0), (7, 4)),
     (ct.nn.BatchNorm(3, activation="relu"), (4, 3)), (ct.nn.GELU(), (6,)), (ct.nn.Sequential(ct.nn.Linear(4, 6, rng=0), output_shape=(3, 2)), (4,)),
 ]  # fmt: skip
 

@@ -88,10 +88,10 @@ def truncated():
     return sequences(truncation=2)
 
 
-def language():
+def language(**options):
     tokenizer = ct.data.CharTokenizer.fit(TEXTS)
     data = ct.data.SequenceDataset.from_texts(TEXTS, tokenizer)
-    return ct.models.LanguageModel(tokenizer, **READER), data, data
+    return ct.models.LanguageModel(tokenizer, **READER, **options), data, data
 
 
 def graph():

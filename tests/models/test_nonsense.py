@@ -34,7 +34,7 @@ CONVOLUTIONS = {
     "strides": 1, "weight_init_stddevs": 0.1, "bias_init_consts": 0.0, "dropouts": 0.1, "activation_fns": "relu", "dense_layer_size": 3, "pool_type": "max", "mode": "regression", "n_classes": 2,
     "residual": False, "padding": "same", "batch_norm": False,
 }  # fmt: skip
-READER = {"cell": "gru", "embedding_size": 2, "hidden_size": 3, "num_layers": 1, "dropout": 0.1, "clip_norm": 5.0, "batch_size": 2, "learning_rate": 0.01, "seed": 0, "truncation": 2, "optimizer": None}  # fmt: skip
+READER = {"cell": "gru", "embedding_size": 2, "hidden_size": 3, "num_layers": 1, "dropout": 0.1, "clip_norm": 5.0, "batch_size": 2, "learning_rate": 0.01, "seed": 0, "truncation": 2, "optimizer": None, "num_heads": 1}  # fmt: skip
 SEQUENCES = {"n_features": None, "bidirectional": False, "pool": "last", "per_step": False}
 GRAPHS = {"mode": "regression", "n_classes": 2, "dropout": 0.1, "batch_size": 2, "seed": 0, "optimizer": None}
 MESSAGES = {

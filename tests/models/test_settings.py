@@ -32,12 +32,12 @@ MADE = {
     ),
     "UNet": lambda: models.UNet(2, 3, 2, [4, 8], (3, 3), 0.1, "regression", False, 0.01, "l1", 7, 0.01, 5, "Adam"),
     "SequenceClassifier": lambda: models.SequenceClassifier(
-        2, TOKENIZER, None, 3, "lstm", 4, 5, 2, 0.1, False, "last", None, 7, 0.01, 5, True, 3, "SGD"
+        2, TOKENIZER, None, 3, "lstm", 4, 5, 2, 0.1, False, "last", None, 7, 0.01, 5, True, 3, "SGD", 2
     ),
     "SequenceRegressor": lambda: models.SequenceRegressor(
-        2, None, 3, "rnn", 4, 5, 2, 0.1, True, "mean", 1.0, 7, 0.01, 5, False, None, optim.AdaGrad(clip_norm=2.0)
+        2, None, 3, "rnn", 4, 5, 2, 0.1, True, "mean", 1.0, 7, 0.01, 5, False, None, optim.AdaGrad(clip_norm=2.0), 2
     ),
-    "LanguageModel": lambda: models.LanguageModel(TOKENIZER, "rnn", 4, 5, 2, 0.1, None, 7, 0.01, 5, 3, "AdamW"),
+    "LanguageModel": lambda: models.LanguageModel(TOKENIZER, "rnn", 4, 5, 2, 0.1, None, 7, 0.01, 5, 3, "AdamW", 2),
     "TanimotoKNNClassifier": lambda: models.TanimotoKNNClassifier(2, 16, 3, "uniform", 4),
     "TanimotoKNNRegressor": lambda: models.TanimotoKNNRegressor(2, 16, 3, "uniform"),
     "TanimotoGP": lambda: models.TanimotoGP(2, 16, 12, "classification", 3, 50, 20, 1),

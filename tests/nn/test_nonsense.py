@@ -80,6 +80,8 @@ FUNCTIONS = {
     "message_update": lambda: call(tensor(3, 4), tensor(4, 2), [0, 2], [0, 2], z=tensor(2, 2), kind=[1], b=tensor(2), activation="relu", transposed=([0, 0], [0, 1, 1, 2]), kinds=([0], [0, 0, 1])),
     **{f"segment_{how}": lambda: call(tensor(3, 4), [0, 1, 3]) for how in ("sum", "mean", "max", "softmax")},
     "batch_norm": lambda: call(tensor(2, 3), tensor(3), tensor(3), ones(3), ones(3), eps=1e-5, activation="relu"),
+    "attention": lambda: call(tensor(2, 1, 3, 2), tensor(2, 1, 4, 2), tensor(2, 1, 4, 5), lengths=[4, 2], query_lengths=[1, 3], causal=True, scale=0.5),
+    "rms_norm": lambda: call(tensor(2, 3), tensor(3), eps=1e-5),
     "layer_norm": lambda: call(tensor(2, 3), tensor(3), tensor(3), eps=1e-5),
     "concatenate": lambda: call([tensor(2, 3), tensor(2, 3)], axis=0),
     "where": lambda: call(np.ones((2, 3), bool), tensor(2, 3), tensor(2, 3)),
@@ -98,7 +100,7 @@ OWN = {
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_functions(name):
-    cell = name in ("rnn", "gru", "lstm", "message_update")
+    cell = name in ("rnn", "gru", "lstm", "message_update", "attention")
     more = ("message_update_forward", "gather_sum") if name == "message_passing" else ()
     check(
         getattr(functional, name),
@@ -129,6 +131,7 @@ def test_functions_of_tensorflow(name):
 
 START = {"weight_init": init.zeros(), "rng": 0}
 CONV = {"stride": 1, "padding": "same", "dilation": 1, "groups": 1, "activation": "relu", "bias": True, "flip_kernel": False, "exact": False, "bias_init": init.zeros(), **START}  # fmt: skip
+ENCODER = {"hidden_size": 6, "dropout": 0.1, "activation": "gelu", "norm_first": True, "eps": 1e-5, "rng": 0}
 RECURRENT = {"num_layers": 2, "dropout": 0.5, "bidirectional": False, "reverse": False, "rng": 0}
 LAYERS = {  # how they are made, and what they are called with
     "Linear": (lambda: call(3, 2, activation="relu", bias=True, bias_init=init.zeros(), **START), lambda: call(tensor(2, 3))),
@@ -141,6 +144,13 @@ LAYERS = {  # how they are made, and what they are called with
     "Reshape": (lambda: call((4, 2)), lambda: call(tensor(2, 8))),
     "BatchNorm": (lambda: call(3, momentum=0.1, eps=1e-5, activation="relu"), lambda: call(tensor(2, 3))),
     "LayerNorm": (lambda: call(3, eps=1e-5, elementwise_affine=True, bias=True), lambda: call(tensor(2, 3))),
+    "RMSNorm": (lambda: call(3, eps=1e-5, elementwise_affine=True), lambda: call(tensor(2, 3))),
+    "GroupNorm": (lambda: call(2, 4, eps=1e-5, affine=True), lambda: call(tensor(2, 3, 4))),
+    "MultiHeadAttention": (lambda: call(4, 2, bias=True, rng=0), lambda: call(tensor(2, 3, 4), tensor(2, 5, 4), tensor(2, 5, 4), [5, 2], [3, 1], False)),
+    "TransformerEncoderLayer": (lambda: call(4, 2, **ENCODER), lambda: call(tensor(2, 3, 4), [3, 1], False)),
+    "TransformerEncoder": (lambda: call(4, 2, 2, causal=True, **ENCODER), lambda: call(tensor(2, 1, 4), (tensor(2, 3, 2, 4), tensor(2, 3, 2, 4)), [1, 1])),
+    "SinusoidalPositions": (call, lambda: call(tensor(2, 3, 4), 1)),
+    "LearnedPositions": (lambda: call(9, 4, rng=0), lambda: call(tensor(2, 3, 4), 1)),
     "Dropout": (lambda: call(0.5), lambda: call(tensor(2, 3))),
     **{name: (call, lambda: call(tensor(2, 3))) for name in (*nn.activations.__all__, "Softmax")},
     "Sequential": (lambda: call(nn.Linear(3, 2), nn.ReLU()), lambda: call(tensor(2, 3))),
@@ -180,7 +190,7 @@ def test_layers_are_made(name):
 
 
 # By which errors of a layer that is called begin, beside its own name: the function that it calls.
-CALLS = {"GraphReadout": "gather_rows", "GINConv": "linear"} | {f"{kind}{d}D": f"{function}{d}d" for d in (1, 2, 3) for kind, function in (("Conv", "conv"), ("ConvTranspose", "conv_transpose"), ("MaxPool", "max_pool"), ("AvgPool", "avg_pool"))} | {
+CALLS = {"RMSNorm": "rms_norm", "MultiHeadAttention": "attention", "TransformerEncoderLayer": "attention", "TransformerEncoder": "attention", "GraphReadout": "gather_rows", "GINConv": "linear"} | {f"{kind}{d}D": f"{function}{d}d" for d in (1, 2, 3) for kind, function in (("Conv", "conv"), ("ConvTranspose", "conv_transpose"), ("MaxPool", "max_pool"), ("AvgPool", "avg_pool"))} | {
     **dict.fromkeys(nn.activations.__all__, "activation"), "Softmax": "softmax", "Dropout": "dropout", "Linear": "linear", "Sequential": "linear",
     "GlobalMaxPool": "global_max_pool", "GlobalAvgPool": "global_avg_pool", "Upsample": "upsample", "BatchNorm": "batch_norm", "LayerNorm": "layer_norm", "Embedding": "embedding", "RNN": "rnn", "GRU": "gru", "LSTM": "lstm",
 }  # fmt: skip

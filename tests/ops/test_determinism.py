@@ -154,7 +154,7 @@ def norm(rng, dtype):
     return call, (x, dy), f"x {x.shape}"
 
 
-@case("layer_norm", "layer_norm_backward")
+@case("layer_norm", "layer_norm_backward", "rms_norm", "rms_norm_backward")
 def layer_norm(rng, dtype):
     channels = int(rng.integers(1, 200))
     x = normal(rng, dtype, int(rng.integers(1, 300)), int(rng.integers(1, 6)), channels)
@@ -162,9 +162,28 @@ def layer_norm(rng, dtype):
 
     def call(x, dy):
         dx, *rest = ops.layer_norm_backward(dy, x, gamma)
-        return (ops.layer_norm(x, gamma, beta), dx), rest
+        dx_rms, dgamma_rms = ops.rms_norm_backward(dy, x, gamma)
+        return (ops.layer_norm(x, gamma, beta), dx, ops.rms_norm(x, gamma), dx_rms), (*rest, dgamma_rms)
 
     return call, (x, dy), f"x {x.shape}"
+
+
+@case("attention", "attention_forward", "attention_backward")
+def attention(rng, dtype):
+    n, heads, queries, keys, width, values = (int(rng.integers(1, most)) for most in (6, 4, 90, 700, 70, 70))
+    shapes = ((queries, width), (keys, width), (keys, values), (queries, values))
+    q, k, v, dy = (normal(rng, dtype, n, heads, *shape) for shape in shapes)
+    lengths, query_lengths = rng.integers(0, keys + 1, n), rng.integers(0, queries + 1, n)
+    causal = bool(rng.integers(2))
+
+    def call(q, k, v, dy, lengths, query_lengths):
+        how = {"lengths": lengths, "query_lengths": query_lengths, "causal": causal}
+        y, statistics = ops.attention_forward(q, k, v, **how)
+        gradients = ops.attention_backward(dy, q, k, v, y, statistics, **how)
+        return (ops.attention(q, k, v, **how), y, *statistics, *gradients), ()
+
+    rows = (q, k, v, dy, lengths, query_lengths)
+    return call, rows, f"q {q.shape}, k {k.shape}, v {v.shape}, lengths {lengths}, causal {causal}"
 
 
 @case("matmul", "matmul_backward", "linear", "linear_backward", "linear_backward_bias", "linear_backward_input")

@@ -15,7 +15,7 @@ from tests.reference.activations import NAMES
 f32 = np.float32
 KINDS = {
     "out": "array?", "add": "array?", "keep": "array?", "b": "array?", "out_dw": "array?", "out_db": "array?", "dy": "array?", "dh": "array?", "dc": "array?",
-    "activation": "word?", "name": "word?", "kept": "packed?", "ids": "ids", "labels": "labels", "lengths": "ids?", "num_embeddings": "whole", "padding_index": "whole?",
+    "activation": "word?", "name": "word?", "kept": "packed?", "ids": "ids", "labels": "labels", "lengths": "ids?", "query_lengths": "ids?", "num_embeddings": "whole", "padding_index": "whole?",
     "stride": "sizes", "padding": "padding", "dilation": "sizes", "size": "sizes", "factor": "sizes", "output_size": "sizes?", "shape": "sizes",
     "x": "array", "smiles": "anything", "patterns": "anything", "num_threads": "whole?", "reverse_complement": "anything", "sequences": "anything", "dtype": "dtype",
     "index": "ids", "offsets": "ids", "kind": "ids?", "kinds": "whole?", "z": "array?", "graphs": "ours", "numbers": "ids?", "masks": "anything", "fill": "real", "limits": "anything", "shift": "anything", "crop": "sizes?", "grad": "array", "mom": "array?", "weights": "array?",
@@ -45,6 +45,7 @@ def nd_backward():
     return call(ones(2, 3, 3, 3, 3, 2), x, w, ops.convnd(x, w), stride=1, padding="same", dilation=1, groups=1, activation="relu", flip_kernel=False, need_dx=True)  # fmt: skip
 
 
+HEADS = {"lengths": [4, 2], "query_lengths": [1, 3], "causal": True, "scale": 0.5}
 GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 
 
@@ -109,6 +110,10 @@ CALLS = {
     **{name: lambda: call(ones(2, 3), ones(2, 3), ones(2, 3)) for name in ("sigmoid_cross_entropy", "squared_error")},
     **{f"{name}_backward": lambda: call(ones(2, 3), ones(2, 3), ones(2, 3), ones(2, 3)) for name in ("sigmoid_cross_entropy", "squared_error")},
     "batch_norm": lambda: call(ones(2, 3), ones(3), ones(3), ones(3), ones(3), eps=1e-5, activation="relu"),
+    **{f"attention{way}": lambda: call(ones(2, 1, 3, 2), ones(2, 1, 4, 2), ones(2, 1, 4, 5), **HEADS) for way in ("", "_forward")},
+    "attention_backward": lambda: call(ones(2, 1, 3, 5), ones(2, 1, 3, 2), ones(2, 1, 4, 2), ones(2, 1, 4, 5), ones(2, 1, 3, 5), ones(2, 2, 1, 3), **HEADS, out=(ones(2, 1, 3, 2), ones(2, 1, 4, 2), ones(2, 1, 4, 5))),
+    "rms_norm": lambda: call(ones(2, 3), ones(3), eps=1e-5),
+    "rms_norm_backward": lambda: call(ones(2, 3), ones(2, 3), ones(3), eps=1e-5, input_gradient=True),
     "layer_norm": lambda: call(ones(2, 3), ones(3), ones(3), eps=1e-5),
     "layer_norm_backward": lambda: call(ones(2, 3), ones(2, 3), ones(3), eps=1e-5, input_gradient=True),
     "batch_norm_backward": lambda: call(ones(2, 3), ones(2, 3), ones(3), ones(3), ones(3), ones(3), batch_statistics=True, eps=1e-5, activation="relu", input_gradient=True),

@@ -355,3 +355,57 @@ def test_layer_norm_refuses_bad_input(backend, shapes, options, words):
     with pytest.raises(ValueError, match="layer_norm_backward: dy and x must have equal shapes"):
         backend.run(ct.ops.layer_norm_backward, x[:2], x)
     assert np.all(backend.run(ct.ops.layer_norm, x) == 0)
+
+
+@given(
+    rows=st.sampled_from(ROWS), channels=st.sampled_from(WIDTHS), double=st.booleans(), seed=st.integers(0, 2**32 - 1)
+)
+@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_rms_norm_agrees_with_the_oracle_and_the_cpu(backend, rows, channels, double, seed):
+    dtype = np.float64 if double and backend.device == "cpu" else np.float32
+    rows, channels = (min(rows, 65), min(channels, 65)) if backend.device == "host" else (rows, channels)
+    rng = np.random.default_rng(seed)
+    x, dy = ((rng.standard_normal((rows, channels)) * 3 + 1).astype(dtype) for _ in range(2))
+    gamma, unit = parameters(rng, channels, dtype)[0], np.finfo(dtype).eps
+    y = backend.run(ct.ops.rms_norm, x, gamma, eps=1e-3)
+    dx, dgamma = backend.run(ct.ops.rms_norm_backward, dy, x, gamma, eps=1e-3)
+    expected = ct.ops.rms_norm(x, gamma, eps=1e-3), *ct.ops.rms_norm_backward(dy, x, gamma, eps=1e-3)
+    assert all(map(same_as_cpu, (y, dx, dgamma), expected))
+    none, again = backend.run(ct.ops.rms_norm_backward, dy, x, gamma, eps=1e-3, input_gradient=False)
+    assert none is None and np.array_equal(again, dgamma)
+    exact = reference.rms_norm(x, gamma, 1e-3)
+    assert y.dtype == dtype and np.all(np.abs(y - exact) <= 8 * unit * np.abs(exact))
+    exact_dx, exact_dgamma = reference.rms_norm_backward(dy, x, gamma, 1e-3)
+    inverse = 1 / np.sqrt((x.astype(np.float64) ** 2).mean(-1, keepdims=True) + 1e-3)
+    size = np.abs(dy * gamma).max(-1, keepdims=True) * inverse
+    assert np.all(np.abs(dx - exact_dx) <= 64 * unit * size * (1 + np.abs(x) * inverse) * np.sqrt(channels))
+    assert np.all(np.abs(dgamma - exact_dgamma) <= 64 * unit * (np.abs(dy * x) * inverse).sum(0))
+
+
+@given(rows=st.integers(1, 200), channels=st.integers(1, 300), seed=st.integers(0, 2**32 - 1))
+@settings(max_examples=20, deadline=None, derandomize=True)
+def test_rms_norm_has_the_same_bits_at_all_levels(rows, channels, seed):
+    rng, found, before = np.random.default_rng(seed), [], _core.get_cpu_level()
+    x, dy = (rng.standard_normal((rows, channels)).astype(np.float32) for _ in range(2))
+    gamma = parameters(rng, channels, np.float32)[0]
+    try:
+        for level in _core.build_info()["cpu_levels"]:
+            _core.set_cpu_level(level)
+            found.append([ct.ops.rms_norm(x, gamma), *ct.ops.rms_norm_backward(dy, x, gamma)])
+    finally:
+        _core.set_cpu_level(before)
+    assert all(all(map(np.array_equal, other, found[0])) for other in found)
+
+
+@pytest.mark.on_the_cpu
+@pytest.mark.parametrize("shape", [(6,), (7, 5), (2, 3, 40)])
+def test_gradients_of_rms_norm_and_pytorchs_epsilon(backend, rng, shape):
+    x, dy = rng.standard_normal(shape), rng.standard_normal(shape)
+    gamma = parameters(rng, shape[-1], np.float64)[0]
+    gradients = ct.ops.rms_norm_backward(dy, x, gamma)
+    slope, claimed = directional(lambda a, g: np.sum(dy * ct.ops.rms_norm(a, g)), [x, gamma], gradients, rng)
+    assert np.isclose(slope, claimed, rtol=1e-6, atol=1e-6)
+    torch = pytest.importorskip("torch")
+    small = (x * 1e-7).astype(np.float32)
+    theirs = torch.nn.functional.rms_norm(torch.from_numpy(small), shape[-1:])
+    assert np.allclose(ct.ops.rms_norm(small), theirs.numpy(), rtol=1e-5)

@@ -172,8 +172,15 @@ def _other_cases() -> None:
     channels = [np.abs(_values(300)) + 0.1 for _ in range(4)]
     call("batch_norm", ops.batch_norm, x, *channels[:2])
     call("batch_norm_backward", ops.batch_norm_backward, y, x, *channels)
+    call("rms_norm", ops.rms_norm, x, channels[0])
+    call("rms_norm_backward", ops.rms_norm_backward, y, x, channels[0])
     call("layer_norm", ops.layer_norm, x, *channels[:2])
     call("layer_norm_backward", ops.layer_norm_backward, y, x, channels[0])
+    q, k, v, dy = (_values(2, 3, steps, 20) for steps in (70, 600, 600, 70))
+    y, statistics = ops.attention_forward(q, k, v)
+    for name in ("attention", "attention_forward"):
+        call(name, getattr(ops, name), q, k, v, lengths=[600, 13])
+    call("attention_backward", ops.attention_backward, dy, q, k, v, y, statistics)
     ids = np.arange(200) % 17
     call("embedding", ops.embedding, ids, _values(17, 40))
     call("embedding_backward", ops.embedding_backward, _values(200, 40), ids, 17)

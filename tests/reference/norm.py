@@ -39,3 +39,16 @@ def layer_norm_backward(dy, x, gamma, eps):
     axes = tuple(range(x.ndim - 1))
     dx = inverse * (g - g.mean(-1, keepdims=True) - h * (g * h).mean(-1, keepdims=True))
     return dx, (dy * h).sum(axis=axes), dy.sum(axis=axes)
+
+
+def rms_norm(x, gamma, eps):
+    x = x.astype(np.float64)
+    return x / np.sqrt((x**2).mean(-1, keepdims=True) + eps) * gamma
+
+
+def rms_norm_backward(dy, x, gamma, eps):
+    x, dy = x.astype(np.float64), dy.astype(np.float64)
+    inverse = 1 / np.sqrt((x**2).mean(-1, keepdims=True) + eps)
+    h, g = x * inverse, dy * gamma
+    dx = inverse * (g - h * (g * h).mean(-1, keepdims=True))
+    return dx, (dy * h).reshape(-1, x.shape[-1]).sum(0)

@@ -347,16 +347,33 @@ class Backend(ABC):
         batch_statistics: bool, need_dx: bool,
     ) -> tuple[Array | None, Array, Array]: ...  # fmt: skip
     @abstractmethod
-    def layer_norm(self, x: Array, gamma: Array, beta: Array, eps: float) -> Array: ...
+    def layer_norm(self, x: Array, gamma: Array, beta: Array, eps: float, centered: bool) -> Array:
+        """Return the normalized rows; not centered, the mean counts as 0."""
+
     @abstractmethod
     def layer_norm_backward(
-        self, dy: Array, x: Array, gamma: Array, eps: float, need_dx: bool
+        self, dy: Array, x: Array, gamma: Array, eps: float, centered: bool, need_dx: bool
     ) -> tuple[Array | None, Array, Array]: ...
     @abstractmethod
     def update_statistics(
         self, running_mean: Array, running_var: Array, mean: Array, var: Array, momentum: float, rows: int
     ) -> None:
         """Move running statistics in place towards those of a batch of 2 rows or more; skip a batch that is not finite."""
+
+    # Attention: arrays (N, H, T, D). Results and gradients are views of arrays (N, T, H, D), or written into ``out``.
+    @abstractmethod
+    def attention(
+        self, q: Array, k: Array, v: Array, query_lengths: NDArray[np.intp] | None, lengths: NDArray[np.intp] | None,
+        causal: bool, scale: float,
+    ) -> tuple[Array, Array]:  # fmt: skip
+        """Return the result, and of each query the largest score and the inverse sum of exponentials, (2, N, H, Tq)."""
+
+    @abstractmethod
+    def attention_backward(
+        self, dy: Array, q: Array, k: Array, v: Array, y: Array, statistics: Array,
+        query_lengths: NDArray[np.intp] | None, lengths: NDArray[np.intp] | None, causal: bool, scale: float,
+        out: tuple[Array, Array, Array] | None,
+    ) -> tuple[Array, Array, Array]: ...  # fmt: skip
 
     # Recurrent cells: kind is "rnn", "gru" or "lstm"; cell is "tanh", "relu", "gru" or "lstm".
     @abstractmethod

@@ -37,10 +37,11 @@ def whole_strides(x: NDArray[Any]) -> NDArray[Any]:
 
 
 def unit_rows(x: NDArray[Any]) -> NDArray[Any]:
-    """Return a matrix, or a contiguous copy if it is misaligned, or its strides do not fit the kernels."""
-    if (x.strides[-1] == x.itemsize or x.shape[-1] <= 1) and x.strides[0] % x.itemsize == 0 and x.flags.aligned:
+    """Return ``x``, or a contiguous copy if it is misaligned, or its strides do not fit the kernels."""
+    if x.flags.c_contiguous and x.flags.aligned:
         return x
-    return x.copy()
+    unit = x.strides[-1] == x.itemsize or x.shape[-1] <= 1
+    return x if unit and x.flags.aligned and all(s % x.itemsize == 0 for s in x.strides[:-1]) else x.copy()
 
 
 def not_overwritten(x: NDArray[Any], out: NDArray[Any] | None) -> NDArray[Any]:
@@ -360,17 +361,19 @@ class CpuBackend(Backend):
         _core.batch_norm_backward(x, dy, gamma, beta, mean, var, eps, relu, batch_statistics, dx, dgamma, dbeta)
         return dx, dgamma, dbeta
 
-    def layer_norm(self, x: NDArray[Any], gamma: NDArray[Any], beta: NDArray[Any], eps: float) -> NDArray[Any]:
+    def layer_norm(
+        self, x: NDArray[Any], gamma: NDArray[Any], beta: NDArray[Any], eps: float, centered: bool
+    ) -> NDArray[Any]:
         y = empty(x.shape, x.dtype)
-        _core.layer_norm(contiguous(x), contiguous(gamma), contiguous(beta), eps, y)
+        _core.layer_norm(contiguous(x), contiguous(gamma), contiguous(beta), eps, centered, y)
         return y
 
     def layer_norm_backward(
-        self, dy: NDArray[Any], x: NDArray[Any], gamma: NDArray[Any], eps: float, need_dx: bool
+        self, dy: NDArray[Any], x: NDArray[Any], gamma: NDArray[Any], eps: float, centered: bool, need_dx: bool
     ) -> tuple[NDArray[Any] | None, NDArray[Any], NDArray[Any]]:
         dx = empty(x.shape, x.dtype) if need_dx else None
         dgamma, dbeta = empty(x.shape[-1:], x.dtype), empty(x.shape[-1:], x.dtype)
-        _core.layer_norm_backward(contiguous(x), contiguous(dy), contiguous(gamma), eps, dx, dgamma, dbeta)
+        _core.layer_norm_backward(contiguous(x), contiguous(dy), contiguous(gamma), eps, centered, dx, dgamma, dbeta)
         return dx, dgamma, dbeta
 
     def update_statistics(
@@ -381,6 +384,27 @@ class CpuBackend(Backend):
             return
         for running, value in ((running_mean, mean), (running_var, var * (rows / (rows - 1)))):
             running[...] = (1 - momentum) * running + momentum * value
+
+    # Attention.
+    def attention(
+        self, q: NDArray[Any], k: NDArray[Any], v: NDArray[Any], query_lengths: NDArray[np.intp] | None,
+        lengths: NDArray[np.intp] | None, causal: bool, scale: float,
+    ) -> tuple[NDArray[Any], NDArray[Any]]:  # fmt: skip
+        y, statistics = _by_heads(q, v.shape[3]), empty((2, *q.shape[:3]), q.dtype)
+        q, k, v = map(unit_rows, (q, k, v))
+        _core.attention(q, k, v, query_lengths, lengths, causal, scale, y, *statistics)
+        return y, statistics
+
+    def attention_backward(
+        self, dy: NDArray[Any], q: NDArray[Any], k: NDArray[Any], v: NDArray[Any], y: NDArray[Any],
+        statistics: NDArray[Any], query_lengths: NDArray[np.intp] | None, lengths: NDArray[np.intp] | None, causal: bool,
+        scale: float, out: tuple[NDArray[Any], NDArray[Any], NDArray[Any]] | None,
+    ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:  # fmt: skip
+        dq, dk, dv = out or tuple(_by_heads(a, a.shape[3]) for a in (q, k, v))
+        dy, q, k, v, y = map(unit_rows, (dy, q, k, v, y))
+        top, inverse = contiguous(statistics)
+        _core.attention_backward(dy, q, k, v, y, top, inverse, query_lengths, lengths, causal, scale, dq, dk, dv)
+        return dq, dk, dv
 
     # Recurrent cells.
     def rnn(
@@ -515,6 +539,12 @@ class CpuBackend(Backend):
 def empty_hits(n: int, k: int) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return unset arrays for the indices and similarities of the k best hits of n queries."""
     return empty((n, k), np.dtype(np.int64)), empty((n, k), np.dtype(np.float32))
+
+
+def _by_heads(x: NDArray[Any], width: int) -> NDArray[Any]:
+    """Return an unset array (N, H, T, width) for the N, H and T of ``x``, a view of (N, T, H, width)."""
+    n, heads, steps, _ = x.shape
+    return empty((n, steps, heads, width), x.dtype).transpose(0, 2, 1, 3)
 
 
 def _dense(x: Any) -> Any:

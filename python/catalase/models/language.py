@@ -16,10 +16,9 @@ from ..data import SequenceBatch, SequenceDataset
 from ..data.batch import Batches
 from ..data.tokenizer import END, PAD, START, UNKNOWN, CharTokenizer
 from ..metrics import Metric
-from ..nn.onnx import Graph, Value
+from ..nn.onnx import Graph, Value, steps_there
 from .model import chosen_transformers, scores
 from .sequence import SequenceModel, by_length
-from .sequence_net import steps_there
 from .settings import declared, flags, is_count
 from .truncation import parts, state_of, step_batch
 
@@ -34,7 +33,7 @@ class LanguageModel(SequenceModel):
     ----------
     tokenizer : CharTokenizer, SmilesTokenizer or DNATokenizer
         Saved with the model.
-    cell : {"gru", "lstm", "rnn"}
+    cell : {"gru", "lstm", "rnn", "transformer"}
     embedding_size, hidden_size, num_layers : int
     dropout : float
         Between recurrent layers, and before the dense output.
@@ -51,12 +50,17 @@ class LanguageModel(SequenceModel):
         is bounded by it. No shorter than the longest sequence with its start, it changes no bit.
     optimizer : str or optim.Optimizer, optional
         As `MultitaskClassifier`.
+    num_heads : int
+        Heads of attention with ``cell="transformer"``; ``hidden_size`` must be a multiple of it.
 
     Notes
     -----
     Trained on a `data.SequenceDataset` of tokens, labels not looked at: each sequence gets ``<start>`` before and ``<end>``
     behind it, and every token but the start is predicted from those before. Losses are means over these tokens, in nats;
     padding is not among them. A weight of a sequence is that of its tokens. An empty sequence is ``<end>`` alone.
+
+    With ``cell="transformer"`` a causal `catalase.nn.TransformerEncoder` reads the tokens, as in `SequenceClassifier`;
+    `sample` keeps the keys and values of the tokens that were drawn, so a token costs one step.
 
     References
     ----------
@@ -90,6 +94,7 @@ class LanguageModel(SequenceModel):
         seed: int | None = None,
         truncation: int | None = None,
         optimizer: str | optim.Optimizer | None = None,
+        num_heads: int = 4,
     ) -> None:
         if tokenizer is None:
             raise TypeError("LanguageModel: needs a tokenizer, such as catalase.data.SmilesTokenizer.fit(texts)")

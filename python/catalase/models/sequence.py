@@ -25,9 +25,11 @@ from .labels import Place, check_classes, check_numbers, flat
 from .net import NetModel
 from .sequence_net import POOLS, SequenceNet
 from .settings import N_CLASSES, N_TASKS, TRAINING, Settings, Share, declared, is_count
+from .transformer import TransformerReader
 from .truncation import read_ahead, step_batches
 
 CELLS = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
+KINDS = [*CELLS, "transformer"]
 _PREDICT_STEPS = 100_000  # padded steps that go through the net at a time
 _LARGEST = np.finfo(np.float32).max
 
@@ -46,6 +48,16 @@ class _Truncation(Int):
         return None if value is None else int(value)
 
 
+class _Heads(Int):
+    """A number that a later version added; the config of a model where it is 4 is that of earlier versions."""
+
+    def __init__(self) -> None:
+        super().__init__(1, 10_000, optional=True)
+
+    def writes(self, value: Any) -> bool:
+        return bool(value != 4)
+
+
 class SequenceModel(NetModel):
     """What all models of sequences share: recurrent layers, a pool over the time steps or none, a dense output."""
 
@@ -54,10 +66,11 @@ class SequenceModel(NetModel):
         tokenizer=_Tokenizer(CharTokenizer, none=True),
         n_features=Int(1, 10_000_000, none=True),
         n_classes=N_CLASSES,
-        cell=Str(choices=list(CELLS)),
+        cell=Str(choices=KINDS),
         embedding_size=Int(1, 1_000_000),
         hidden_size=Int(1, 1_000_000),
         num_layers=Int(1, 1000),
+        num_heads=_Heads(),
         dropout=Share(),
         bidirectional=Bool(),
         pool=Str(choices=list(POOLS)),
@@ -69,6 +82,7 @@ class SequenceModel(NetModel):
     embedding_size: int
     hidden_size: int
     num_layers: int
+    num_heads: int
     dropout: float
     truncation: int | None
     n_tasks: int
@@ -97,12 +111,27 @@ class SequenceModel(NetModel):
         if self.tokenizer is not None:
             embedding = nn.Embedding(self.tokenizer.size, self.embedding_size, PAD, rng=rng)
             inputs = self.embedding_size
-        recurrent = CELLS[self.cell](
+        recurrent = self._reader(inputs, rng)
+        head = nn.Linear(recurrent.output_size, int(np.prod(shape)), rng=rng)
+        return SequenceNet(embedding, recurrent, None if self.per_step else self.pool, self.dropout, head, shape)
+
+    def _reader(self, inputs: int, rng: np.random.Generator) -> Any:
+        """The layers that read the sequences."""
+        if self.cell == "transformer":
+            where = type(self).__name__
+            if self.truncation is not None:
+                raise ValueError(f'{where}: truncation carries a recurrent state; leave it out with cell="transformer"')
+            if self.hidden_size % self.num_heads:
+                raise ValueError(
+                    f"{where}: hidden_size must be a multiple of num_heads, got {self.hidden_size} and {self.num_heads}"
+                )
+            return TransformerReader(
+                inputs, self.hidden_size, self.num_heads, self.num_layers, self.dropout, self.bidirectional, rng
+            )
+        return CELLS[self.cell](
             inputs, self.hidden_size, num_layers=self.num_layers, dropout=self.dropout if self.num_layers > 1 else 0.0,
             bidirectional=self.bidirectional, rng=rng,
         )  # fmt: skip
-        head = nn.Linear(recurrent.output_size, int(np.prod(shape)), rng=rng)
-        return SequenceNet(embedding, recurrent, None if self.per_step else self.pool, self.dropout, head, shape)
 
     def _training_rows(self, dataset: Any) -> Batches:
         return step_batches(dataset, self.truncation) if self.per_step else batches_of(dataset, self._batch)
@@ -332,12 +361,12 @@ class SequenceClassifier(SequenceModel):
         For sequences of feature vectors (steps, n_features), in place of a tokenizer.
     n_classes : int
         Of each task.
-    cell : {"gru", "lstm", "rnn"}
+    cell : {"gru", "lstm", "rnn", "transformer"}
     embedding_size, hidden_size, num_layers : int
     dropout : float
         Between recurrent layers, and before the dense output.
     bidirectional : bool
-        Read from both ends.
+        Read from both ends; with "transformer", a step sees also those after it.
     pool : {"last", "mean", "max"}
         What the dense output sees: the last state (of each direction), or the mean or largest output over the steps.
     clip_norm : float, optional
@@ -355,6 +384,8 @@ class SequenceClassifier(SequenceModel):
         for them. Not with ``bidirectional``.
     optimizer : str or optim.Optimizer, optional
         As `MultitaskClassifier`.
+    num_heads : int
+        Heads of attention with ``cell="transformer"``; ``hidden_size`` must be a multiple of it.
 
     Notes
     -----
@@ -371,6 +402,10 @@ class SequenceClassifier(SequenceModel):
     a part, the state carried to the next part without its gradient. Without ``per_step`` a sequence has one loss, at
     its end: all but its last ``truncation`` steps are read first and nothing of them is kept; an optimizer step a batch.
     No shorter than the longest sequence, it changes no bit. ``valid_loss`` and predictions are not truncated.
+
+    With ``cell="transformer"`` tokens or features are projected to ``hidden_size`` values, sinusoidal positions are added,
+    and ``num_layers`` layers of attention and of a dense block (`catalase.nn.TransformerEncoder`, normalized before, GELU)
+    read them. ``pool="last"`` takes the output at the last step.
 
     Examples
     --------
@@ -412,6 +447,7 @@ class SequenceClassifier(SequenceModel):
         per_step: bool = False,
         truncation: int | None = None,
         optimizer: str | optim.Optimizer | None = None,
+        num_heads: int = 4,
     ) -> None:
         self._set(locals())
         self._check_settings()
@@ -428,7 +464,7 @@ class SequenceRegressor(SequenceModel):
     Parameters
     ----------
     n_tasks, tokenizer, n_features, cell, embedding_size, hidden_size, num_layers, dropout, bidirectional, pool, \
-clip_norm, batch_size, learning_rate, seed, per_step, truncation, optimizer
+clip_norm, batch_size, learning_rate, seed, per_step, truncation, optimizer, num_heads
         As `SequenceClassifier`.
 
     Notes
@@ -464,6 +500,7 @@ clip_norm, batch_size, learning_rate, seed, per_step, truncation, optimizer
         per_step: bool = False,
         truncation: int | None = None,
         optimizer: str | optim.Optimizer | None = None,
+        num_heads: int = 4,
     ) -> None:
         self._set(locals())
         self._check_settings()

@@ -12,7 +12,8 @@ from ..autograd import Tensor, concatenate, record, where
 from ..backends import backend_of, is_device_array, to_device, to_device_of, to_host
 from ..data import SequenceBatch
 from ..nn import functional
-from ..nn.onnx import Graph, Value, exporter
+from ..nn.onnx import Graph, Value, exporter, steps_there
+from .transformer import TransformerReader
 
 if TYPE_CHECKING:
     from .truncation import Before
@@ -59,6 +60,8 @@ class SequenceNet(nn.Module):
 
     def _pooled(self, y: Tensor, state: Any, batch: SequenceBatch, before: Before | None) -> Tensor:
         """One row a sequence, (N, output_size); zeros for a sequence of no steps."""
+        if isinstance(self.recurrent, TransformerReader) and (self.pool == "last" or not y.shape[1]):
+            return last_steps(y, batch.lengths)
         if self.pool == "last" or not y.shape[1]:
             h = state[0] if isinstance(state, tuple) else state
             if h.ndim == 2:
@@ -77,6 +80,15 @@ class SequenceNet(nn.Module):
         if batch.lengths.all():
             return found
         return where(batch.lengths[:, None] > 0, found, 0.0)
+
+
+def last_steps(y: Tensor, lengths: NDArray[np.int64]) -> Tensor:
+    """The output of each sequence's last time step, (N, H); zeros for a sequence of no steps."""
+    n, steps, width = y.shape
+    if not steps:
+        return Tensor(backend_of(y.data).full((n, width), 0.0, y.dtype))
+    rows = functional.embedding(np.arange(n) * steps + np.maximum(lengths, 1) - 1, y.reshape((n * steps, width)))
+    return rows if lengths.all() else where(lengths[:, None] > 0, rows, 0.0)
 
 
 def packed(y: Tensor, mask: NDArray[np.bool_]) -> Tensor:
@@ -107,6 +119,11 @@ def _net(graph: Graph, net: SequenceNet, x: Value, lengths: Value) -> Value:
 
 
 def _pooled(graph: Graph, net: SequenceNet, y: Value, state: Any, lengths: Value) -> Value:
+    if net.pool == "last" and isinstance(net.recurrent, TransformerReader):
+        last = graph.op("Sub", graph.op("Max", lengths, np.int64(1)), np.int64(1))
+        rows = graph.op("GatherND", y, graph.op("Unsqueeze", last, np.array([1]), rank=2), rank=2, batch_dims=1)
+        there = graph.op("Greater", graph.op("Unsqueeze", lengths, np.array([1]), rank=2), np.int64(0))
+        return graph.op("Where", there, rows, np.float32(0), rank=2)
     if net.pool == "last":
         h = state[0] if isinstance(state, tuple) else state
         if h.rank == 2:
@@ -125,10 +142,3 @@ def _pooled(graph: Graph, net: SequenceNet, y: Value, state: Any, lengths: Value
     sums = graph.op("ReduceSum", graph.op("Where", there, y, np.float32(0), rank=3), np.array([1]), keepdims=0, rank=2)
     counts = graph.op("Cast", graph.op("Max", lengths, np.int64(1)), to=1)
     return graph.op("Div", sums, graph.op("Unsqueeze", counts, np.array([1]), rank=2))
-
-
-def steps_there(graph: Graph, y: Value, lengths: Value) -> Value:
-    """Which time steps of padded sequences (N, T, ...) are there, bool (N, T)."""
-    count = graph.op("Gather", graph.op("Shape", y, rank=1), np.int64(1), axis=0, rank=0)
-    number = graph.op("Range", np.int64(0), count, np.int64(1), rank=1)
-    return graph.op("Less", number, graph.op("Unsqueeze", lengths, np.array([1]), rank=2), rank=2)

@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from . import activations, functional, init, losses, tf_nn
 from .activations import *  # noqa: F403
+from .attention import (
+    LearnedPositions,
+    MultiHeadAttention,
+    SinusoidalPositions,
+    TransformerEncoder,
+    TransformerEncoderLayer,
+)
 from .batch_norm import BatchNorm
 from .buffer import Buffer
 from .conv_layers import Conv1D, Conv2D, Conv3D, ConvTranspose1D, ConvTranspose2D, ConvTranspose3D
@@ -11,6 +18,7 @@ from .embedding import Embedding
 from .folding import fold_batch_norm
 from .graph import DirectedMessagePassing, GINConv, GraphConv, GraphGather, GraphPool, GraphReadout
 from .graph_attention import AttentiveFP, GATConv
+from .group_norm import GroupNorm
 from .inspection import dead_relu, summary
 from .layer_norm import LayerNorm
 from .layers import Dropout, Linear, Sequential, Softmax
@@ -32,6 +40,7 @@ from .pooling import (
 )
 from .recurrent import GRU, LSTM, RNN, Bidirectional, detach_state
 from .recurrent_weights import recurrent_from_torch, recurrent_to_torch
+from .rms_norm import RMSNorm
 
 __all__ = [
     "RNN",
@@ -65,17 +74,24 @@ __all__ = [
     "GraphGather",
     "GraphPool",
     "GraphReadout",
+    "GroupNorm",
     "LayerNorm",
+    "LearnedPositions",
     "Linear",
     "MaxPool1D",
     "MaxPool2D",
     "MaxPool3D",
     "Module",
+    "MultiHeadAttention",
     "Parameter",
     "ParameterBuffer",
+    "RMSNorm",
     "Reshape",
     "Sequential",
+    "SinusoidalPositions",
     "Softmax",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
     "Upsample",
     "dead_relu",
     "flatten_parameters",

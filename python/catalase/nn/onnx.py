@@ -20,11 +20,19 @@ from .._internal.numbers import path_of, shown
 from ..backends import to_host
 from ..ops.geometry import per_dimension
 from .activations import Activation
+from .attention import (
+    LearnedPositions,
+    MultiHeadAttention,
+    SinusoidalPositions,
+    TransformerEncoder,
+    TransformerEncoderLayer,
+)
 from .batch_norm import BatchNorm
 from .conv_layers import _Conv
 from .embedding import Embedding
 from .graph import DirectedMessagePassing, GINConv, GraphConv, GraphGather, GraphPool, GraphReadout
 from .graph_attention import AttentiveFP, GATConv, _Attention
+from .group_norm import GroupNorm
 from .layer_norm import LayerNorm
 from .layers import Dropout, Linear, Sequential, Softmax
 from .module import Module
@@ -32,6 +40,7 @@ from .parameter import Parameter
 from .pooling import Flatten, GlobalAvgPool, GlobalMaxPool, Reshape, Upsample, _Pool
 from .recurrent import GRU, LSTM, Bidirectional
 from .recurrent_base import Recurrent
+from .rms_norm import RMSNorm
 
 OPSET = 18
 _IR_VERSION = 8  # the one of opset 18; later ones are refused by older runtimes
@@ -335,6 +344,111 @@ def _layer_norm(graph: Graph, layer: Any, x: Value) -> Value:
     beta = None if layer.beta is None else _float32(layer.beta)
     axes = len(layer.normalized_shape)
     return graph.op("LayerNormalization", x, gamma, beta, axis=-axes, epsilon=layer.eps)
+
+
+@exporter(RMSNorm)
+def _rms_norm(graph: Graph, layer: Any, x: Value) -> Value:
+    eps = np.float32(np.finfo(np.float32).eps if layer.eps is None else layer.eps)
+    squares = graph.op("ReduceMean", graph.op("Mul", x, x), np.array([-1]), keepdims=1)
+    y = graph.op("Div", x, graph.op("Sqrt", graph.op("Add", squares, eps)))
+    return y if layer.gamma is None else graph.op("Mul", y, _float32(layer.gamma))
+
+
+@exporter(GroupNorm)
+def _group_norm(graph: Graph, layer: Any, x: Value) -> Value:
+    rows = graph.reshape(x, [0, -1, layer.num_groups, layer.num_channels // layer.num_groups])
+    axes = np.array([1, 3])
+    rows = graph.op("Sub", rows, graph.op("ReduceMean", rows, axes, keepdims=1))
+    var = graph.op("ReduceMean", graph.op("Mul", rows, rows), axes, keepdims=1)
+    rows = graph.op("Div", rows, graph.op("Sqrt", graph.op("Add", var, np.float32(layer.eps))))
+    y = graph.op("Reshape", rows, graph.op("Shape", x, rank=1), rank=x.rank)
+    if layer.gamma is None:
+        return y
+    return graph.op("Add", graph.op("Mul", y, _float32(layer.gamma)), _float32(layer.beta))
+
+
+@exporter(MultiHeadAttention)
+def _attend(
+    graph: Graph, layer: Any, query: Value, key: Any = None, value: Any = None, lengths: Any = None,
+    query_lengths: Any = None, causal: bool = False,
+) -> Value:  # fmt: skip
+    """Results beyond ``query_lengths``, and of a sequence without keys, are not zeros here: no layer above reads them."""
+    heads, width = layer.num_heads, layer.embed_dim // layer.num_heads
+    key = query if key is None else key
+    value = key if value is None else value
+    parts = []
+    for i, x in enumerate((query, key, value)):
+        columns = slice(i * layer.embed_dim, (i + 1) * layer.embed_dim)
+        b = None if layer.project.b is None else layer.project.b.numpy()[columns]
+        rows = graph.reshape(graph.linear(x, layer.project.w.numpy()[:, columns], b), [0, 0, heads, width])
+        parts.append(graph.op("Transpose", rows, perm=[0, 2, 3, 1] if i == 1 else [0, 2, 1, 3]))
+    scores = graph.op("Mul", graph.op("MatMul", parts[0], parts[1]), np.float32(width**-0.5))
+    lowest = np.float32(np.finfo(np.float32).min)
+    if lengths is not None:
+        there = graph.op("Unsqueeze", steps_there(graph, key, lengths), np.array([1, 2]), rank=4)
+        scores = graph.op("Where", there, scores, lowest, rank=4)
+    if causal:
+        steps = [
+            graph.op("Unsqueeze", step_numbers(graph, x), np.array([1 - i]), rank=2) for i, x in enumerate((query, key))
+        ]
+        scores = graph.op("Where", graph.op("GreaterOrEqual", *steps, rank=2), scores, lowest, rank=4)
+    y = graph.op("MatMul", graph.op("Softmax", scores, axis=-1), parts[2])
+    y = graph.reshape(graph.op("Transpose", y, perm=[0, 2, 1, 3]), [0, 0, layer.embed_dim])
+    return graph.layer(layer.output, y)
+
+
+@exporter(TransformerEncoderLayer)
+def _encoder_layer(graph: Graph, layer: Any, x: Value, lengths: Any = None, causal: bool = False) -> Value:
+    first, second = layer.norms
+    into = graph.layer(first, x) if layer.norm_first else x
+    x = graph.op("Add", x, graph.layer(layer.attention, into, None, None, lengths, None, causal))
+    x = x if layer.norm_first else graph.layer(first, x)
+    into = graph.layer(second, x) if layer.norm_first else x
+    x = graph.op("Add", x, graph.layers((layer.hidden, layer.output), into))
+    return x if layer.norm_first else graph.layer(second, x)
+
+
+@exporter(TransformerEncoder)
+def _encoder(graph: Graph, encoder: Any, x: Value, state: Any = None, lengths: Any = None) -> Any:
+    for layer in encoder.layers:
+        x = graph.layer(layer, x, lengths, encoder.causal)
+    x = x if encoder.norm is None else graph.layer(encoder.norm, x)
+    if lengths is None:
+        return x, None
+    there = graph.op("Unsqueeze", steps_there(graph, x, lengths), np.array([2]), rank=3)
+    return graph.op("Where", there, x, np.float32(0), rank=3), None
+
+
+@exporter(SinusoidalPositions)
+def _sinusoids(graph: Graph, layer: Any, x: Value, start: int = 0) -> Value:
+    shape = graph.op("Shape", x, rank=1)
+    width = graph.op("Gather", shape, np.int64(2), axis=0, rank=0)
+    column = graph.op("Range", np.int64(0), width, np.int64(1), rank=1)
+    odd = graph.op("Cast", graph.op("Mod", column, np.int64(2)), to=11)
+    even = graph.op("Sub", graph.op("Cast", column, to=11), odd)
+    power = graph.op("Div", even, graph.op("Cast", width, to=11))
+    rate = graph.op("Exp", graph.op("Mul", power, np.float64(-math.log(10000.0))))
+    number = graph.op("Cast", graph.op("Unsqueeze", step_numbers(graph, x), np.array([1]), rank=2), to=11)
+    number = graph.op("Add", number, np.float64(start))
+    angles = graph.op("Add", graph.op("Mul", number, rate), graph.op("Mul", odd, np.float64(math.pi / 2)))
+    return graph.op("Add", x, graph.op("Cast", graph.op("Sin", angles), to=1))
+
+
+@exporter(LearnedPositions)
+def _learned_positions(graph: Graph, layer: Any, x: Value, start: int = 0) -> Value:
+    numbers = graph.op("Add", step_numbers(graph, x), np.int64(start))
+    return graph.op("Add", x, graph.op("Gather", _float32(layer.w), numbers, axis=0, rank=2))
+
+
+def step_numbers(graph: Graph, y: Value) -> Value:
+    """The numbers of the time steps of padded sequences (N, T, ...), int64 (T,)."""
+    count = graph.op("Gather", graph.op("Shape", y, rank=1), np.int64(1), axis=0, rank=0)
+    return graph.op("Range", np.int64(0), count, np.int64(1), rank=1)
+
+
+def steps_there(graph: Graph, y: Value, lengths: Value) -> Value:
+    """Which time steps of padded sequences (N, T, ...) are there, bool (N, T)."""
+    return graph.op("Less", step_numbers(graph, y), graph.op("Unsqueeze", lengths, np.array([1]), rank=2), rank=2)
 
 
 @exporter(BatchNorm)

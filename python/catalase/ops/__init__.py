@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ..backends.base import RnnSaved
 from . import elementwise, loss, optim
+from .attention import attention, attention_backward, attention_forward
 from .augment import augment_images
 from .conv import (
     conv1d,
@@ -67,7 +68,7 @@ from .loss import *  # noqa: F403
 from .matmul import matmul, matmul_backward
 from .memory import empty
 from .mol_graphs import MolGraphs, mol_graphs
-from .norm import batch_norm, batch_norm_backward, layer_norm, layer_norm_backward
+from .norm import batch_norm, batch_norm_backward, layer_norm, layer_norm_backward, rms_norm, rms_norm_backward
 from .one_hot_dna import one_hot_dna
 from .optim import *  # noqa: F403
 from .pool import (
@@ -112,6 +113,9 @@ __all__ = [
     "LinearGradient",
     "SparseBatch",
     "as_sparse",
+    "attention",
+    "attention_backward",
+    "attention_forward",
     "avg_pool1d",
     "cholesky",
     "solve_triangular",
@@ -184,6 +188,8 @@ __all__ = [
     "message_update_forward",
     "one_hot_dna",
     "rdkit_fingerprint",
+    "rms_norm",
+    "rms_norm_backward",
     "segment_max",
     "segment_max_backward",
     "segment_mean",

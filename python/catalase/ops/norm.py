@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from .._internal.numbers import choice, flag, number
@@ -178,7 +179,7 @@ def layer_norm(
     _check_sizes("layer_norm", x, 1, eps, gamma=gamma, beta=beta)
     gamma = backend.full(x.shape[-1:], 1, x.dtype) if gamma is None else gamma
     beta = backend.full(x.shape[-1:], 0, x.dtype) if beta is None else beta
-    return backend.layer_norm(x, gamma, beta, float(eps))
+    return backend.layer_norm(x, gamma, beta, float(eps), True)
 
 
 def layer_norm_backward(
@@ -228,7 +229,98 @@ def layer_norm_backward(
     _check_sizes(name, x, 1, eps, gamma=gamma)
     _check_equal(name, dy, x)
     gamma = backend.full(x.shape[-1:], 1, x.dtype) if gamma is None else gamma
-    return backend.layer_norm_backward(dy, x, gamma, float(eps), flag(name, "input_gradient", input_gradient))
+    return backend.layer_norm_backward(dy, x, gamma, float(eps), True, flag(name, "input_gradient", input_gradient))
+
+
+def rms_norm(x: NDArray[Any], gamma: NDArray[Any] | None = None, *, eps: float | None = None) -> NDArray[Any]:
+    """Return ``x / sqrt(mean(x^2) + eps) * gamma`` with the mean square of each row of the last axis.
+
+    Parameters
+    ----------
+    x : ndarray, shape (..., C)
+        float32 or float64; copied first if not contiguous.
+    gamma : ndarray, shape (C,), optional
+        Scale of each column; ones where left out.
+    eps : float, optional
+        Above 0; by default the distance from 1 to the next number of x's dtype, as in PyTorch.
+
+    Returns
+    -------
+    y : ndarray, shape (..., C)
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `layer_norm`.
+
+    Notes
+    -----
+    Sums, bits and NaN as in `layer_norm`, without its mean.
+
+    References
+    ----------
+    Zhang and Sennrich, "Root mean square layer normalization", arXiv:1910.07467.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> ct.ops.rms_norm(np.array([[1.0, 7.0]])).round(6)
+    array([[0.2, 1.4]])
+    """
+    backend, x, gamma = floats("rms_norm", optional=("gamma",), x=x, gamma=gamma)
+    _check_sizes("rms_norm", x, 1, 1 if eps is None else eps, gamma=gamma)
+    gamma = backend.full(x.shape[-1:], 1, x.dtype) if gamma is None else gamma
+    return backend.layer_norm(x, gamma, backend.full(x.shape[-1:], 0, x.dtype), _eps(x, eps), False)
+
+
+def rms_norm_backward(
+    dy: NDArray[Any],
+    x: NDArray[Any],
+    gamma: NDArray[Any] | None = None,
+    *,
+    eps: float | None = None,
+    input_gradient: bool = True,
+) -> tuple[NDArray[Any] | None, NDArray[Any]]:
+    """Return the gradients at ``x`` and ``gamma`` of `rms_norm`, given ``dy`` at its output.
+
+    Parameters
+    ----------
+    dy, x : ndarray, shape (..., C)
+    gamma : ndarray, shape (C,), optional
+    eps
+        The argument of `rms_norm`.
+    input_gradient : bool
+        False makes the first result None.
+
+    Returns
+    -------
+    dx : ndarray, shape (..., C), or None
+    dgamma : ndarray, shape (C,)
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `rms_norm`, and where ``dy`` and ``x`` differ in shape.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> dx, dgamma = ct.ops.rms_norm_backward(np.ones((1, 2)), np.array([[1.0, 7.0]]))
+    >>> dx.round(4), dgamma.round(4)
+    (array([[ 0.168, -0.024]]), array([0.2, 1.4]))
+    """
+    name = "rms_norm_backward"
+    backend, dy, x, gamma = floats(name, optional=("gamma",), dy=dy, x=x, gamma=gamma)
+    _check_sizes(name, x, 1, 1 if eps is None else eps, gamma=gamma)
+    _check_equal(name, dy, x)
+    gamma = backend.full(x.shape[-1:], 1, x.dtype) if gamma is None else gamma
+    need_dx = flag(name, "input_gradient", input_gradient)
+    dx, dgamma, _ = backend.layer_norm_backward(dy, x, gamma, _eps(x, eps), False, need_dx)
+    return dx, dgamma
+
+
+def _eps(x: Any, eps: float | None) -> float:
+    return float(np.finfo(x.dtype).eps if eps is None else eps)
 
 
 def _check(function: str, x: Any, eps: float, activation: str | None, **per_channel: Any) -> bool:

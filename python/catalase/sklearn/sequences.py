@@ -89,7 +89,7 @@ class SequenceRegressor(Regressor, Sequence):
 
     Parameters
     ----------
-    cell : {"gru", "lstm", "rnn"}
+    cell : {"gru", "lstm", "rnn", "transformer"}
     tokenizer : catalase.data.CharTokenizer, optional
         What makes tokens of a text; by default each letter of the training texts is one, and others are unknown.
     embedding_size, hidden_size, num_layers, bidirectional, pool, dropout

@@ -62,21 +62,21 @@ def update_statistics(
     device.launch("norm.follow_f32", (1,), (256,), 0, args)  # one block, which first checks all channels
 
 
-def layer_norm(device: CudaBackend, x: Any, gamma: Any, beta: Any, eps: float) -> Any:
+def layer_norm(device: CudaBackend, x: Any, gamma: Any, beta: Any, eps: float, centered: bool) -> Any:
     x, gamma, beta = (device.contiguous(a) for a in (x, gamma, beta))
     y = device.empty(x.shape, np.float32)
-    _by_warps(device, "norm.layer_norm_f32", x, gamma, beta, np.float64(eps), y)
+    _by_warps(device, "norm.layer_norm_f32", x, gamma, beta, np.float64(eps), centered, y)
     return y
 
 
 def layer_norm_backward(
-    device: CudaBackend, dy: Any, x: Any, gamma: Any, eps: float, need_dx: bool
+    device: CudaBackend, dy: Any, x: Any, gamma: Any, eps: float, centered: bool, need_dx: bool
 ) -> tuple[Any, Any, Any]:
     dy, x, gamma = (device.contiguous(a) for a in (dy, x, gamma))
     rows, channels = _matrix(x)
     dx = device.empty(x.shape, np.float32) if need_dx else None
     statistics = device.empty((rows, 2), np.float32)
-    _by_warps(device, "norm.layer_norm_rows_f32", x, dy, gamma, np.float64(eps), dx, statistics)
+    _by_warps(device, "norm.layer_norm_rows_f32", x, dy, gamma, np.float64(eps), centered, dx, statistics)
     groups = -(-rows // _BLOCK_ROWS)
     sums = device.empty((groups, 2, channels), np.float32)
     walk(device, "norm.layer_norm_columns_f32", groups * channels, x, dy, statistics, rows, channels, sums)

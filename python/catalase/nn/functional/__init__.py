@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ...autograd import concatenate, where
 from . import losses
+from .attention import attention
 from .conv import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
 from .elementwise import ACTIVATION_FUNCTIONS, activation, dropout, exp, log, log_softmax, softmax
 from .embedding import embedding
@@ -23,7 +24,7 @@ from .graph import (
 )
 from .linear import linear, matmul
 from .losses import *  # noqa: F403
-from .norm import batch_norm, layer_norm
+from .norm import batch_norm, layer_norm, rms_norm
 from .pool import (
     avg_pool1d,
     avg_pool2d,
@@ -49,6 +50,7 @@ __all__ = [
     *ACTIVATION_FUNCTIONS,
     *losses.__all__,
     "activation",
+    "attention",
     "avg_pool1d",
     "avg_pool2d",
     "avg_pool3d",
@@ -73,6 +75,7 @@ __all__ = [
     "layer_norm",
     "linear",
     "lstm",
+    "rms_norm",
     "rnn",
     "log",
     "log_softmax",

@@ -74,3 +74,23 @@ def layer_norm(x: Input, gamma: Input | None = None, beta: Input | None = None, 
     beta = None if beta is None else as_tensor("layer_norm", "beta", beta)
     made: Tensor = LayerNorm.apply(x, gamma, beta, eps=eps)
     return made
+
+
+class RMSNorm(Function):
+    """Root mean square normalization; the backward pass computes the mean square again."""
+
+    def forward(self, x: NDArray[Any], gamma: NDArray[Any] | None, *, eps: float | None) -> Any:
+        # A copy: an optimizer's step may change it before the backward pass.
+        self.x, self.eps, self.gamma = x, eps, None if gamma is None else backend_of(gamma).copy(gamma)
+        return ops.rms_norm(x, self.gamma, eps=eps)
+
+    def backward(self, dy: NDArray[Any]) -> tuple[Any, ...]:
+        return ops.rms_norm_backward(dy, self.x, self.gamma, eps=self.eps, input_gradient=self.needs[0])
+
+
+def rms_norm(x: Input, gamma: Input | None = None, *, eps: float | None = None) -> Tensor:
+    """Divide each row of the last axis by its root mean square; see `catalase.ops.rms_norm`."""
+    x = as_tensor("rms_norm", "x", x)
+    gamma = None if gamma is None else as_tensor("rms_norm", "gamma", gamma)
+    made: Tensor = RMSNorm.apply(x, gamma, eps=eps)
+    return made
