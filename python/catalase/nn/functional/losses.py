@@ -29,6 +29,34 @@ class WeightedLoss(Function):
         return (getattr(ops, f"{self.name}_backward")(d, self.output, self.labels, self.weights),)
 
 
+class FlooredLog(Function):
+    """The logarithm of probabilities; one below the floor, 0 among them, is read as the floor, its gradient included."""
+
+    def forward(self, p: NDArray[Any]) -> NDArray[Any]:
+        self.p = (CPU if type(p) is np.ndarray else backend_of(p)).maximum(p, p.dtype.type(FLOOR))
+        return ops.log(self.p)
+
+    def backward(self, d: NDArray[Any]) -> tuple[Any, ...]:
+        return (backend_of(d).divide(d, self.p),)
+
+
+class FlooredRoot(Function):
+    """The root of probabilities; one below 0 is read as 0, and the slope of one below the floor is that at the floor."""
+
+    def forward(self, p: NDArray[Any]) -> NDArray[Any]:
+        xp = CPU if type(p) is np.ndarray else backend_of(p)
+        self.root = xp.sqrt(xp.maximum(p, p.dtype.type(0)))
+        return self.root
+
+    def backward(self, d: NDArray[Any]) -> tuple[Any, ...]:
+        xp = backend_of(d)
+        root = xp.maximum(self.root, d.dtype.type(math.sqrt(FLOOR)))
+        return (xp.divide(d, xp.add(root, root)),)
+
+
+FLOOR = 1e-12  # of a probability whose logarithm is taken
+
+
 class Mean(Function):
     """The mean of a loss over all labels, which training minimizes; that of nothing is NaN."""
 
