@@ -177,7 +177,7 @@ def _subscripts(text: str, parents: Sequence[Tensor]) -> tuple[list[str], str]:
     if len(terms) != len(parents):
         raise ValueError(f"{wrong} for {len(parents)} tensors")
     names, most = [], 0
-    for term, tensor in zip(terms, parents, strict=True):
+    for i, (term, tensor) in enumerate(zip(terms, parents, strict=True)):
         letters = term.replace("...", "", 1)
         extra = tensor.ndim - len(letters) if "..." in term else 0
         if (
@@ -185,7 +185,7 @@ def _subscripts(text: str, parents: Sequence[Tensor]) -> tuple[list[str], str]:
             or extra < 0
             or len(letters) + extra != tensor.ndim
         ):
-            raise ValueError(f"{wrong}: {term!r} does not fit a tensor of shape {tensor.shape}")
+            raise ValueError(f"{wrong}: {term!r} does not fit tensors[{i}] of shape {tensor.shape}")
         names.append(term.replace("...", _BROADCAST[len(_BROADCAST) - extra :]))
         most = max(most, extra)
     every = "".join(names)

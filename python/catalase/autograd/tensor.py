@@ -413,7 +413,7 @@ class Tensor(Node, ActivationMethods):
 
     def split(self, sections: Any, axis: int = 0) -> list[Tensor]:
         """Return parts along an axis: ``sections`` equal ones, or those between the places that a list names."""
-        axis = _one_axis("split", self, axis)
+        axis = whole_number("Tensor.split", "axis", axis, -self.ndim, self.ndim - 1) % self.ndim
         length, before = self.shape[axis], (slice(None),) * axis
         if is_list(sections):
             stops = [whole_number("Tensor.split", "each of sections", n, 0, length) for n in sections]
