@@ -23,9 +23,9 @@ from .._internal.registry import Bool, Number, Str
 from .._internal.settings import Declared, Settings
 from ..autograd import Tensor
 from ..autograd.tensor import as_tensor
-from ..backends import backend_of, is_device_array, to_device_of, to_host
+from ..backends import Backend, backend_of, is_device_array, to_device_of, to_host
 from . import functional
-from .functional.losses import FLOOR, FlooredLog, FlooredRoot, mean_loss
+from .functional.losses import WithSlope, mean_loss
 
 
 class _Choice(Str):
@@ -221,14 +221,35 @@ class ElementwiseLoss(Loss):
     def elementwise(self, output: Tensor, y: NDArray[Any], w: NDArray[Any] | None) -> Tensor:
         output = as_tensor("loss", "output", output)
         labels, weights = _like("y", y, output), _weights(w, output)
-        if weights is None:
-            return self.value(output, labels)
-        # A missing label may be NaN.
-        return self.value(output, backend_of(labels, weights).masked(labels, weights)) * weights
+        if weights is not None:
+            labels = backend_of(labels, weights).masked(labels, weights)  # a missing label may be NaN
+        return self._weighted(output, labels, weights)
+
+    def _weighted(self, output: Tensor, y: NDArray[Any], w: NDArray[Any] | None) -> Tensor:
+        value = self.value(output, y)
+        return value if w is None else value * w
 
     def value(self, output: Tensor, y: NDArray[Any]) -> Tensor:
         """Return the loss of each label, without its weight."""
         raise TypeError(f"{type(self).__name__} has no value method")
+
+
+class _Sloped(ElementwiseLoss):
+    """A loss of single labels that computes its slope beside its value, one operation on the tape."""
+
+    def value(self, output: Tensor, y: NDArray[Any]) -> Tensor:
+        return self._weighted(output, y, None)
+
+    def _weighted(self, output: Tensor, y: NDArray[Any], w: NDArray[Any] | None) -> Tensor:
+        return WithSlope.apply(output, pair=self._pair, labels=y, weights=w)
+
+    def _pair(self, xp: Backend, x: Any, y: Any, w: Any) -> tuple[Any, Any]:
+        value, slope = self.slopes(xp, x, y)
+        return (value, slope) if w is None else (xp.multiply(value, w), xp.multiply(slope, w))
+
+    def slopes(self, xp: Backend, x: Any, y: Any) -> tuple[Any, Any]:
+        """Return value and slope of each label, as arrays of the backend."""
+        raise TypeError(f"{type(self).__name__} has no slopes method")
 
 
 class SigmoidCrossEntropy(ElementwiseLoss):
@@ -265,7 +286,7 @@ class L2Loss(ElementwiseLoss):
         return functional.squared_error(output, _like("y", y, output), _weights(w, output))
 
 
-class L1Loss(ElementwiseLoss):
+class L1Loss(_Sloped):
     """The mean absolute error; output and labels have one shape (labels may lack a last axis of 1).
 
     Examples
@@ -275,11 +296,12 @@ class L1Loss(ElementwiseLoss):
     2.0
     """
 
-    def value(self, output: Tensor, y: NDArray[Any]) -> Tensor:
-        return (output - y).abs()
+    def slopes(self, xp: Backend, x: Any, y: Any) -> tuple[Any, Any]:
+        apart = xp.subtract(x, y)
+        return xp.absolute(apart), xp.sign(apart)
 
 
-class HuberLoss(ElementwiseLoss):
+class HuberLoss(_Sloped):
     """Half the squared error up to a distance of ``delta``, and ``delta * (distance - delta / 2)`` beyond.
 
     Parameters
@@ -305,15 +327,16 @@ class HuberLoss(ElementwiseLoss):
     def __init__(self, reduction: str = "mean", outputs: str = "mean", delta: float = 1.0) -> None:
         self._set(locals())
 
-    def value(self, output: Tensor, y: NDArray[Any]) -> Tensor:
-        apart = output - y
-        near = apart.clip(-self.delta, self.delta)
-        return near * (apart - near * 0.5)
+    def slopes(self, xp: Backend, x: Any, y: Any) -> tuple[Any, Any]:
+        most = x.dtype.type(self.delta)
+        apart = xp.subtract(x, y)
+        near = xp.maximum(xp.minimum(apart, most), -most)
+        return xp.multiply(near, xp.subtract(apart, xp.multiply(near, _half(x)))), near
 
     delta: float
 
 
-class HingeLoss(ElementwiseLoss):
+class HingeLoss(_Sloped):
     """``max(0, 1 - y * output)`` for two classes, whose labels are -1 and 1, or 0 and 1; the output is a score around 0.
 
     References
@@ -327,10 +350,14 @@ class HingeLoss(ElementwiseLoss):
     0.25
     """
 
-    def value(self, output: Tensor, y: NDArray[Any]) -> Tensor:
-        xp = backend_of(y)
-        side = xp.sign(xp.subtract(xp.add(y, y), y.dtype.type(1)))
-        return (1 - output * side).relu()
+    def slopes(self, xp: Backend, x: Any, y: Any) -> tuple[Any, Any]:
+        side, short = self._short(xp, x, y)
+        return short, xp.negative(xp.multiply(side, xp.sign(short)))
+
+    def _short(self, xp: Backend, x: Any, y: Any) -> tuple[Any, Any]:
+        """Return labels of -1 and 1, and how far each output is from 1 on their side."""
+        side = xp.sign(xp.subtract(xp.add(y, y), _one(x)))
+        return side, xp.maximum(xp.subtract(_one(x), xp.multiply(x, side)), x.dtype.type(0))
 
 
 class SquaredHingeLoss(HingeLoss):
@@ -343,12 +370,12 @@ class SquaredHingeLoss(HingeLoss):
     0.125
     """
 
-    def value(self, output: Tensor, y: NDArray[Any]) -> Tensor:
-        short = super().value(output, y)
-        return short * short
+    def slopes(self, xp: Backend, x: Any, y: Any) -> tuple[Any, Any]:
+        side, short = self._short(xp, x, y)
+        return xp.multiply(short, short), xp.negative(xp.multiply(side, xp.add(short, short)))
 
 
-class PoissonLoss(ElementwiseLoss):
+class PoissonLoss(_Sloped):
     """The likelihood of counts: ``output - y * log(output)``, where the output is the expected count.
 
     It is the negative logarithm of the likelihood without ``log(y!)``, which no net changes. An expected count below 1e-12 is
@@ -373,10 +400,12 @@ class PoissonLoss(ElementwiseLoss):
     def __init__(self, reduction: str = "mean", outputs: str = "mean", log_output: bool = False) -> None:
         self._set(locals())
 
-    def value(self, output: Tensor, y: NDArray[Any]) -> Tensor:
+    def slopes(self, xp: Backend, x: Any, y: Any) -> tuple[Any, Any]:
         if self.log_output:
-            return output.exp() - output * y
-        return output - FlooredLog.apply(output) * y
+            count = ops.exp(x)
+            return xp.subtract(count, xp.multiply(x, y)), xp.subtract(count, y)
+        count = _floored(xp, x)
+        return xp.subtract(x, xp.multiply(y, ops.log(count))), xp.subtract(_one(x), xp.divide(y, count))
 
     def prediction(self, output: NDArray[Any]) -> NDArray[Any]:
         return ops.exp(output) if self.log_output else output
@@ -384,7 +413,7 @@ class PoissonLoss(ElementwiseLoss):
     log_output: bool
 
 
-class BinaryCrossEntropyLoss(ElementwiseLoss):
+class BinaryCrossEntropyLoss(_Sloped):
     """``-(y log p + (1 - y) log(1 - p))``, where the output is a probability p, and labels are from 0 to 1.
 
     A probability below 1e-12 is read as 1e-12 in a logarithm. `SigmoidCrossEntropy` takes logits, and is more exact.
@@ -396,12 +425,14 @@ class BinaryCrossEntropyLoss(ElementwiseLoss):
     0.6931471805599453
     """
 
-    def value(self, output: Tensor, y: NDArray[Any]) -> Tensor:
-        xp = backend_of(y)
-        return -(FlooredLog.apply(output) * y + FlooredLog.apply(1 - output) * xp.subtract(y.dtype.type(1), y))
+    def slopes(self, xp: Backend, x: Any, y: Any) -> tuple[Any, Any]:
+        other = xp.subtract(_one(x), y)
+        p, q = _floored(xp, x), _floored(xp, xp.subtract(_one(x), x))
+        value = xp.add(xp.multiply(y, ops.log(p)), xp.multiply(other, ops.log(q)))
+        return xp.negative(value), xp.subtract(xp.divide(other, q), xp.divide(y, p))
 
 
-class FocalLoss(ElementwiseLoss):
+class FocalLoss(_Sloped):
     """`SigmoidCrossEntropy` times ``(1 - p)**gamma``, where p is the probability that the net gives the label.
 
     Labels that the net has right count for less, which is for rare classes.
@@ -435,15 +466,20 @@ class FocalLoss(ElementwiseLoss):
     ) -> None:
         self._set(locals())
 
-    def value(self, output: Tensor, y: NDArray[Any]) -> Tensor:
-        xp, one = backend_of(y), y.dtype.type(1)
-        p = output.sigmoid()
-        missed = (p * xp.subtract(one, y) + (1 - p) * y).clip(FLOOR, 1.0)
-        value = functional.sigmoid_cross_entropy(output, y) * missed**self.gamma
+    def slopes(self, xp: Backend, x: Any, y: Any) -> tuple[Any, Any]:
+        one, gamma = _one(x), x.dtype.type(self.gamma)
+        other, p = xp.subtract(one, y), ops.sigmoid(x)
+        q = xp.subtract(one, p)
+        missed = _floored(xp, xp.add(xp.multiply(p, other), xp.multiply(q, y)))
+        entropy, factor = ops.sigmoid_cross_entropy(x, y), xp.power(missed, gamma)
+        grows = xp.multiply(xp.multiply(p, q), xp.subtract(other, y))  # the slope of missed
+        slope = xp.multiply(xp.multiply(xp.multiply(gamma, xp.divide(factor, missed)), grows), entropy)
+        slope = xp.add(slope, xp.multiply(factor, xp.subtract(p, y)))
+        value = xp.multiply(factor, entropy)
         if self.alpha is None:
-            return value
-        ones, zeros = y.dtype.type(self.alpha), y.dtype.type(1 - self.alpha)
-        return value * xp.add(xp.multiply(y, ones), xp.multiply(xp.subtract(one, y), zeros))
+            return value, slope
+        share = xp.add(xp.multiply(y, x.dtype.type(self.alpha)), xp.multiply(other, x.dtype.type(1 - self.alpha)))
+        return xp.multiply(share, value), xp.multiply(share, slope)
 
     def prediction(self, output: NDArray[Any]) -> NDArray[Any]:
         return ops.sigmoid(output)
@@ -477,16 +513,21 @@ class CensoredLoss(ElementwiseLoss):
         if not output.ndim:
             raise ValueError("loss: output must be (..., T), got shape ()")
         shape = _bounds(output.shape)
-        bounds = _like("y", y, output, shape)
-        if w is None:
-            above, below = output - bounds[..., 1, :], -(output - bounds[..., 0, :])
-            return above.relu() ** 2 + below.relu() ** 2
-        w = w if is_device_array(w) and w.shape == shape else self._both(w, shape)
-        weights = _like("w", w, output, shape)
-        xp = backend_of(bounds, weights)
-        bounds = xp.masked(bounds, weights)
-        above, below = output - bounds[..., 1, :], -(output - bounds[..., 0, :])
-        return above.relu() ** 2 * weights[..., 1, :] + below.relu() ** 2 * weights[..., 0, :]
+        if w is not None and not (is_device_array(w) and w.shape == shape):
+            w = self._both(w, shape)
+        bounds, weights = _like("y", y, output, shape), None if w is None else _like("w", w, output, shape)
+        if weights is not None:
+            bounds = backend_of(bounds, weights).masked(bounds, weights)
+        return WithSlope.apply(output, pair=self._pair, labels=bounds, weights=weights)
+
+    def _pair(self, xp: Backend, x: Any, y: Any, w: Any) -> tuple[Any, Any]:
+        zero = x.dtype.type(0)
+        below = once = xp.maximum(xp.subtract(y[..., 0, :], x), zero)
+        above = more = xp.maximum(xp.subtract(x, y[..., 1, :]), zero)
+        if w is not None:
+            once, more = xp.multiply(below, w[..., 0, :]), xp.multiply(above, w[..., 1, :])
+        slope = xp.subtract(more, once)
+        return xp.add(xp.multiply(below, once), xp.multiply(above, more)), xp.add(slope, slope)
 
     def prepared(self, shape: tuple[int, ...], y: Any, w: Any) -> tuple[NDArray[Any], NDArray[Any] | None]:
         return super().prepared(_bounds(shape), y, None if w is None else self._both(w, _bounds(shape)))
@@ -524,11 +565,34 @@ class VectorLoss(Loss):
         raise TypeError(f"{type(self).__name__} has no rows method")
 
 
-def _weighted_sum(terms: Tensor, w: NDArray[Any] | None) -> Tensor:
-    return (terms if w is None else terms * w).sum(-1)
+class _SlopedVector(VectorLoss):
+    """A loss of vectors that computes its slope beside its value, one operation on the tape."""
+
+    def rows(self, output: Tensor, y: NDArray[Any], w: NDArray[Any] | None) -> Tensor:
+        return WithSlope.apply(output, pair=self.slopes, labels=y, weights=w)
+
+    def slopes(self, xp: Backend, x: Any, y: Any, w: Any) -> tuple[Any, Any]:
+        """Return the value of each row, and its slope by each number, as arrays of the backend."""
+        raise TypeError(f"{type(self).__name__} has no slopes method")
 
 
-class EuclideanLoss(VectorLoss):
+def _one(x: Any) -> Any:
+    return x.dtype.type(1)
+
+
+def _half(x: Any) -> Any:
+    return x.dtype.type(0.5)
+
+
+def _floored(xp: Backend, p: Any) -> Any:
+    """Return probabilities, the small ones as the least of which a logarithm is taken."""
+    return xp.maximum(p, p.dtype.type(_FLOOR))
+
+
+_FLOOR = 1e-12
+
+
+class EuclideanLoss(_SlopedVector):
     """The distance ``sqrt(sum_c (w_c (output_c - y_c))**2)``; its gradient is 0 where the distance is.
 
     Weights multiply the differences, so that equal ones multiply the distance.
@@ -540,12 +604,15 @@ class EuclideanLoss(VectorLoss):
     2.5
     """
 
-    def rows(self, output: Tensor, y: NDArray[Any], w: NDArray[Any] | None) -> Tensor:
-        apart = output - y
-        return (apart if w is None else apart * w).norm(-1)
+    def slopes(self, xp: Backend, x: Any, y: Any, w: Any) -> tuple[Any, Any]:
+        apart = xp.subtract(x, y)
+        apart = apart if w is None else xp.multiply(apart, w)
+        length = xp.sqrt(xp.sum(xp.multiply(apart, apart), -1, True))
+        slope = xp.divide(apart, xp.add(length, xp.equal(length, 0.0)))
+        return xp.reshape(length, x.shape[:-1]), slope if w is None else xp.multiply(slope, w)
 
 
-class HellingerLoss(VectorLoss):
+class HellingerLoss(_SlopedVector):
     r"""The sum of squared differences of roots, for probabilities:
 
     .. math:: \frac{1}{n \sqrt 2} \sum_i \sum_j (\sqrt{p_{ij}} - \sqrt{y_{ij}})^2
@@ -564,13 +631,18 @@ class HellingerLoss(VectorLoss):
     0.707107
     """
 
-    def rows(self, output: Tensor, y: NDArray[Any], w: NDArray[Any] | None) -> Tensor:
-        xp = backend_of(y)
-        apart = FlooredRoot.apply(output) - xp.sqrt(xp.maximum(y, y.dtype.type(0)))
-        return _weighted_sum(apart * apart, w) / math.sqrt(2)
+    def slopes(self, xp: Backend, x: Any, y: Any, w: Any) -> tuple[Any, Any]:
+        zero, factor = x.dtype.type(0), x.dtype.type(math.sqrt(0.5))
+        root = xp.sqrt(xp.maximum(x, zero))
+        apart = xp.subtract(root, xp.sqrt(xp.maximum(y, zero)))
+        times = xp.multiply(apart, factor)
+        times = times if w is None else xp.multiply(times, w)
+        return xp.sum(xp.multiply(times, apart), -1), xp.divide(
+            times, xp.maximum(root, x.dtype.type(math.sqrt(_FLOOR)))
+        )
 
 
-class KLDivergenceLoss(VectorLoss):
+class KLDivergenceLoss(_SlopedVector):
     """The divergence of the labels from the output, both probabilities: ``sum_c y_c log(y_c / p_c)``.
 
     A term with label 0 is 0. A probability of the output below 1e-12 is read as 1e-12.
@@ -587,11 +659,13 @@ class KLDivergenceLoss(VectorLoss):
     1.386294
     """
 
-    def rows(self, output: Tensor, y: NDArray[Any], w: NDArray[Any] | None) -> Tensor:
-        return _weighted_sum((backend_of(y).log_or_zero(y) - FlooredLog.apply(output)) * y, w)
+    def slopes(self, xp: Backend, x: Any, y: Any, w: Any) -> tuple[Any, Any]:
+        p, share = _floored(xp, x), y if w is None else xp.multiply(y, w)
+        value = xp.multiply(share, xp.subtract(xp.log_or_zero(y), ops.log(p)))
+        return xp.sum(value, -1), xp.negative(xp.divide(share, p))
 
 
-class CosineLoss(VectorLoss):
+class CosineLoss(_SlopedVector):
     """1 less the cosine of the angle between output and label, times the largest weight of the row.
 
     A number of weight 0 is left out of both vectors. A length below 1e-8 is read as 1e-8.
@@ -603,15 +677,22 @@ class CosineLoss(VectorLoss):
     1.0
     """
 
-    def rows(self, output: Tensor, y: NDArray[Any], w: NDArray[Any] | None) -> Tensor:
-        if w is not None:
-            output = output * backend_of(w).sign(w)
-        label = Tensor(y).norm(-1).clip(min=1e-8)
-        value = 1 - (output * y).sum(-1) / (output.norm(-1).clip(min=1e-8) * label)
-        return value if w is None else value * backend_of(w).max(w, -1)
+    def slopes(self, xp: Backend, x: Any, y: Any, w: Any) -> tuple[Any, Any]:
+        most = None if w is None else xp.max(w, -1, True)
+        x = x if w is None else xp.multiply(x, xp.sign(w))
+        length, of_y = (xp.sqrt(xp.sum(xp.multiply(v, v), -1, True)) for v in (x, y))
+        least = x.dtype.type(1e-8)
+        size, of_y = xp.maximum(length, least), xp.maximum(of_y, least)
+        unit, label = xp.divide(x, size), xp.divide(y, of_y)
+        cosine = xp.sum(xp.multiply(unit, label), -1, True)
+        turned = xp.multiply(xp.multiply(cosine, xp.equal(size, length)), unit)
+        value, slope = xp.subtract(_one(x), cosine), xp.divide(xp.subtract(turned, label), size)
+        if most is not None:
+            value, slope = xp.multiply(value, most), xp.multiply(slope, xp.multiply(xp.sign(w), most))
+        return xp.reshape(value, x.shape[:-1]), slope
 
 
-class CrossEntropyLoss(VectorLoss):
+class CrossEntropyLoss(_SlopedVector):
     """``-sum_c y_c log p_c``, where the output (..., C) holds probabilities.
 
     Labels are class numbers (...), or probabilities (..., C). A probability of the output below 1e-12 is read as 1e-12.
@@ -650,8 +731,9 @@ class CrossEntropyLoss(VectorLoss):
 
     takes_rows = True
 
-    def rows(self, output: Tensor, y: NDArray[Any], w: NDArray[Any] | None) -> Tensor:
-        return -_weighted_sum(FlooredLog.apply(output) * y, w)
+    def slopes(self, xp: Backend, x: Any, y: Any, w: Any) -> tuple[Any, Any]:
+        p, share = _floored(xp, x), xp.negative(y if w is None else xp.multiply(y, w))
+        return xp.sum(xp.multiply(share, ops.log(p)), -1), xp.divide(share, p)
 
 
 class SparseCrossEntropyLoss(CrossEntropyLoss):
@@ -679,8 +761,9 @@ class NegativeLogLikelihoodLoss(CrossEntropyLoss):
     1.039721
     """
 
-    def rows(self, output: Tensor, y: NDArray[Any], w: NDArray[Any] | None) -> Tensor:
-        return -_weighted_sum(output * y, w)
+    def slopes(self, xp: Backend, x: Any, y: Any, w: Any) -> tuple[Any, Any]:
+        share = xp.negative(y if w is None else xp.multiply(y, w))
+        return xp.sum(xp.multiply(share, x), -1), share
 
     def prediction(self, output: NDArray[Any]) -> NDArray[Any]:
         return ops.exp(output)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -29,32 +30,21 @@ class WeightedLoss(Function):
         return (getattr(ops, f"{self.name}_backward")(d, self.output, self.labels, self.weights),)
 
 
-class FlooredLog(Function):
-    """The logarithm of probabilities; one below the floor, 0 among them, is read as the floor, its gradient included."""
+class WithSlope(Function):
+    """A loss of each element or row; ``pair`` maps the output, labels and weights to its weighted value and slope."""
 
-    def forward(self, p: NDArray[Any]) -> NDArray[Any]:
-        self.p = (CPU if type(p) is np.ndarray else backend_of(p)).maximum(p, p.dtype.type(FLOOR))
-        return ops.log(self.p)
-
-    def backward(self, d: NDArray[Any]) -> tuple[Any, ...]:
-        return (backend_of(d).divide(d, self.p),)
-
-
-class FlooredRoot(Function):
-    """The root of probabilities; one below 0 is read as 0, and the slope of one below the floor is that at the floor."""
-
-    def forward(self, p: NDArray[Any]) -> NDArray[Any]:
-        xp = CPU if type(p) is np.ndarray else backend_of(p)
-        self.root = xp.sqrt(xp.maximum(p, p.dtype.type(0)))
-        return self.root
+    def forward(
+        self, output: NDArray[Any], *, pair: Callable[..., tuple[Any, Any]], labels: Any, weights: Any
+    ) -> NDArray[Any]:
+        with np.errstate(over="ignore", invalid="ignore"):  # the result shows infinity and NaN
+            value, self.slope = pair(backend_of(output, labels), output, labels, weights)
+        return value
 
     def backward(self, d: NDArray[Any]) -> tuple[Any, ...]:
         xp = backend_of(d)
-        root = xp.maximum(self.root, d.dtype.type(math.sqrt(FLOOR)))
-        return (xp.divide(d, xp.add(root, root)),)
-
-
-FLOOR = 1e-12  # of a probability whose logarithm is taken
+        if d.ndim < self.slope.ndim:  # of a row
+            d = xp.reshape(d, (*d.shape, 1))
+        return (xp.multiply(self.slope, d),)
 
 
 class Mean(Function):
