@@ -253,3 +253,15 @@ def test_probabilities_are_what_logits_predict(rng):
 def test_a_reduction_is_one_of_three(name):
     with pytest.raises(ValueError, match=f"{name}: reduction must be .*'mean'.*'sum'.*'none'"):
         getattr(L, name)(reduction="max")
+
+
+@pytest.mark.parametrize("as_nan", [False, True])
+def test_a_net_learns_from_measurements_that_are_only_bounds(rng, as_nan):
+    """Of 300 values those above 1 are only known to be above 1; a net on plain labels would flatten there."""
+    x = rng.uniform(-2, 3, (300, 1)).astype(np.float32)
+    upper = np.where(x > 1, np.nan if as_nan else np.inf, x)
+    y = np.stack([np.minimum(x, 1), upper], 1)
+    net = nn.Linear(1, 1, rng=0)
+    data = ct.data.NumpyDataset(x, y) if as_nan else ct.data.NumpyDataset(x, y, np.ones((300, 1)))
+    ct.train.fit(net, data, L.CensoredLoss(), optimizer=ct.optim.Adam(net, lr=0.05), nb_epoch=200, seed=0)
+    assert np.isclose(net(ct.Tensor(np.float32([[3.0]]))).item(), 3, atol=0.05)
