@@ -19,7 +19,13 @@
   X(Elu,       elu_f32(x),              y > 0.0f ? dy : dy * (y + 1.0f)) \
   X(Gelu,      gelu_f32(x),             dy * gelu_slope(x)) \
   X(Silu,      silu_f32(x),             dy * silu_slope(x)) \
-  X(LeakyRelu, x < 0.0f ? x * 0.01f : x, y <= 0.0f ? dy * 0.01f : dy)
+  X(LeakyRelu, x < 0.0f ? x * 0.01f : x, y <= 0.0f ? dy * 0.01f : dy) \
+  X(Selu,      x < 0.0f ? elu_f32(x) * kSeluLow : x * kSeluHigh, dy * (y > 0.0f ? kSeluHigh : y + kSeluLow)) \
+  X(GeluTanh,  gelu_tanh_f32(x),        dy * gelu_tanh_slope(x)) \
+  X(Mish,      mish_f32(x),             dy * mish_slope(x)) \
+  X(HardSigmoid, within((x + 3.0f) / 6.0f, 0.0f, 1.0f), inside(y, 0.0f, 1.0f, dy / 6.0f)) \
+  X(HardTanh,  within(x, -1.0f, 1.0f),  inside(y, -1.0f, 1.0f, dy)) \
+  X(HardSwish, hard_swish_f32(x),       dy * hard_swish_slope(x))
 // clang-format on
 
 namespace catalase {
@@ -83,6 +89,59 @@ __device__ __forceinline__ float silu_slope(float x) {
   const float e = exp_f32(-t), part = 1.0f / (1.0f + e);
   const float slope = e * part * (1.0f - t * part);
   return x < 0.0f ? slope : 1.0f - slope;
+}
+
+constexpr float kSeluHigh = 1.0507009873554805f, kSeluLow = 1.7580993408473766f;
+
+__device__ __forceinline__ float within(float x, float low, float high) {
+  x = x < low ? low : x;
+  return x > high ? high : x;
+}
+__device__ __forceinline__ float inside(float y, float low, float high, float dy) {
+  return y <= low ? 0.0f : (y >= high ? 0.0f : dy);
+}
+
+__device__ __forceinline__ float hard_swish_f32(float x) {
+  return x <= -3.0f ? 0.0f : (x >= 3.0f ? x : x * (x + 3.0f) / 6.0f);
+}
+__device__ __forceinline__ float hard_swish_slope(float x) {
+  return x <= -3.0f ? 0.0f : (x > 3.0f ? 1.0f : (x + x + 3.0f) / 6.0f);
+}
+
+struct TanhArgument {
+  float t, v, slope;  // |x|, v, and its derivative, at |x|
+};
+__device__ __forceinline__ TanhArgument tanh_argument(float x) {
+  const float t = up_to(x, 10.6f), square = t * t, first = 1.5957691216057308f;
+  return {t, t * fmaf(square, 0.07135481627260025f, first), fmaf(square, 0.21406444881780076f, first)};
+}
+__device__ __forceinline__ float gelu_tanh_f32(float x) {
+  const TanhArgument a = tanh_argument(x);
+  const ExpParts exp = exp_parts(-a.v);
+  const float e = exp.rest + 1.0f;
+  return (x < 0.0f ? scaled(-a.t * e, exp.power) : x) / (1.0f + scaled(e, exp.power));
+}
+__device__ __forceinline__ float gelu_tanh_slope(float x) {
+  const TanhArgument a = tanh_argument(x);
+  const float e = exp_f32(-a.v), part = 1.0f / (1.0f + e);
+  const float slope = e * part * (1.0f - a.t * a.slope * part);
+  return x < 0.0f ? slope : 1.0f - slope;
+}
+
+__device__ __forceinline__ float mish_f32(float x) {
+  const float t = up_to(x, 104.0f);
+  const ExpParts exp = exp_parts(-t);
+  const float rest = exp.rest + 1.0f, e = scaled(rest, exp.power);
+  const float n = x < 0.0f ? 2.0f + e : fmaf(2.0f, e, 1.0f);
+  const float d = x < 0.0f ? fmaf(e, 2.0f + e, 2.0f) : fmaf(2.0f * e, e, n);
+  return (x < 0.0f ? scaled(-t * rest, exp.power) : x) * (n / d);
+}
+__device__ __forceinline__ float mish_slope(float x) {
+  const float t = up_to(x, 104.0f), e = exp_f32(-t);
+  const float n = x < 0.0f ? e * (2.0f + e) : fmaf(2.0f, e, 1.0f);
+  const float d = x < 0.0f ? fmaf(e, 2.0f + e, 2.0f) : fmaf(2.0f * e, e, n);
+  const float factor = x < 0.0f ? -e : e * e;
+  return (n + 4.0f * t * factor * (1.0f + e) / d) / d;
 }
 
 // Structs, by which kernels choose a function outside their loops.

@@ -1,5 +1,5 @@
 // Array arithmetic for the tape, layers and optimizers: operations with broadcasting, copies between layouts, sums,
-// maxima, and the clipping of a gradient; float32.
+// running sums, maxima, and the clipping of a gradient; float32.
 //
 // Threads: for maps a grid walks the result, one element at a time, with neighbouring lanes on neighbouring elements.
 // If every array is contiguous no division is needed to find an element, otherwise up to five axes are unpacked. Sums
@@ -26,7 +26,11 @@ enum Operation : i32 {
   kSign,
   kPowerSlope,
   kLog,
-  kSilenced
+  kSilenced,
+  kMaximum,
+  kMinimum,
+  kSine,
+  kCosine
 };
 
 __device__ __forceinline__ float combined(i64 operation, float a, float b) {
@@ -55,6 +59,14 @@ __device__ __forceinline__ float combined(i64 operation, float a, float b) {
       return b == 0.0f ? 0.0f : b * powf(a, b - 1.0f);
     case kSilenced:
       return b == 0.0f ? 0.0f : a;
+    case kMaximum:
+      return a > b || a != a ? a : b;  // NaN wins
+    case kMinimum:
+      return a < b || a != a ? a : b;
+    case kSine:
+      return sinf(a);
+    case kCosine:
+      return cosf(a);
     case kLog:  // 0 if there is none
       return a > 0.0f ? log_f32(a) : 0.0f;
     default:
@@ -157,6 +169,18 @@ extern "C" __global__ void __launch_bounds__(256)
       if (largest != 0 && value != value) break;
     }
     out[i] = value;
+  }
+}
+
+// out[o, r, i] = the sum of x[o, 0, i] to x[o, r, i], one ascending float32 chain for each of n pairs (o, i).
+extern "C" __global__ void __launch_bounds__(256) cumsum_f32(const float* x, i64 length, i64 inner, float* out, i64 n) {
+  for (i64 i = global_thread(); i < n; i += global_threads()) {
+    const i64 first = i / inner * length * inner + i % inner;
+    float sum = 0.0f;
+    for (i64 r = 0; r < length; ++r) {
+      sum = r == 0 ? x[first] : sum + x[first + r * inner];
+      out[first + r * inner] = sum;
+    }
   }
 }
 

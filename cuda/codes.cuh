@@ -16,6 +16,12 @@ enum Activation : int {
   kGelu = 6,
   kSilu = 7,
   kLeakyRelu = 8,
+  kSelu = 9,
+  kGeluTanh = 10,
+  kMish = 11,
+  kHardSigmoid = 12,
+  kHardTanh = 13,
+  kHardSwish = 14,
 };
 enum Map : int {
   kIdentityMap = 0,
@@ -27,8 +33,14 @@ enum Map : int {
   kGeluMap = 6,
   kSiluMap = 7,
   kLeakyReluMap = 8,
-  kExpMap = 9,
-  kLogMap = 10,
+  kSeluMap = 9,
+  kGeluTanhMap = 10,
+  kMishMap = 11,
+  kHardSigmoidMap = 12,
+  kHardTanhMap = 13,
+  kHardSwishMap = 14,
+  kExpMap = 15,
+  kLogMap = 16,
 };
 enum Loss : int {
   kSoftmaxLoss = 0,

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import catalase as ct
-from catalase.autograd import Tensor, concatenate, where
+from catalase.autograd import Tensor, concatenate, einsum, maximum, minimum, stack, where
 from catalase.nn import functional as F
 from tests.reference.activations import NAMES
 from tests.reference.gradients import directional
@@ -36,6 +36,20 @@ OPERATIONS = {
     "index array": (lambda a, b: a[np.array([0, 0, 2])] * b[np.array([1, 3, 3])], A, B),
     "concatenate": (lambda a, b: concatenate([a, b], axis=1) * 2, A, (4, 2)),
     "where": (lambda a, b: where(a > 1, a, b) * where(np.arange(3) > 0, 1.0, b), A, B),
+    "sin cos": (lambda a, b: (5 * a).sin() * b.cos(), A, B),
+    "clip": (lambda a, b: a.clip(0.9, 1.3) * b.clip(max=1.0) + a.clip(min=1.0), A, B),
+    "min": (lambda a, b: a.min(1) + b.min() + a.min((0, 1), keepdims=True).sum(), A, B),
+    "var std": (lambda a, b: a.var() + b.std(0).sum() * a.var(1, ddof=1).sum() + b.std((0, 1), keepdims=True), A, B),
+    "norm": (lambda a, b: a.norm(1) * b.norm() + a.norm(0, keepdims=True).sum(), A, B),
+    "cumsum": (lambda a, b: a.cumsum(0) * b.cumsum(-1) + b.cumsum()[4], A, B),
+    "squeeze": (lambda a, b: a.expand_dims(0).squeeze() + b.expand_dims(-1).squeeze(-1), A, B),
+    "split": (lambda a, b: a.split(2)[1] * b.split([1, 3])[1] + a.split(3, axis=1)[2][2:], A, B),
+    "pad": (lambda a, b: a.pad(((0, 1), (2, 0)), 0.5) * b.pad(((1, 0), (1, 1))), A, B),
+    "stack": (lambda a, b: stack([a, b, a], axis=1) ** 2, A, B),
+    "maximum minimum": (lambda a, b: maximum(a, b) * minimum(b, 1.0) + maximum(a, b[:1]), A, B),
+    "einsum": (lambda a, b: einsum("ij,kj->ik", a, b) + einsum("ij,ij->i", a, b), A, B),
+    "einsum of three": (lambda a, b: einsum("ij,jk,i->k", a, b, a[:, 0]), A, (3, 5)),
+    "einsum of a diagonal": (lambda a, b: einsum("...ii,i->...i", a, b), (2, 3, 3), (3,)),
     **{name: (lambda a, b, name=name: getattr(F, name)(a - 1.3) * b, A, B) for name in NAMES},
     "softmax": (lambda a, b: F.softmax(a) * F.log_softmax(b), A, B),
     "linear": (lambda a, b: F.linear(a, b, activation="tanh"), (4, 3), (3, 5)),
@@ -364,3 +378,97 @@ def test_the_gradient_that_was_given_may_be_overwritten_before_the_optimizer_ste
     grad[...] = 100
     optimizer.step()
     np.testing.assert_allclose(before - net[0].w.numpy(), expected, rtol=1e-5, atol=1e-5)
+
+
+NUMPYS = {  # methods that have NumPy's names and meaning
+    "sin": [{}], "cos": [{}], "argmax": [{}, {"axis": 1}], "argmin": [{}, {"axis": -2}],
+    "min": [{}, {"axis": (0, 2)}, {"axis": 1, "keepdims": True}],
+    "var": [{}, {"axis": 2, "ddof": 1}, {"axis": (0, -1), "keepdims": True}], "std": [{}, {"axis": 0, "ddof": 1}],
+    "cumsum": [{}, {"axis": 0}, {"axis": -1}], "squeeze": [{}, {"axis": 1}], "expand_dims": [{"axis": 0}, {"axis": -1}, {"axis": 2}],
+    "clip": [{"min": -0.5, "max": 0.5}, {"min": None, "max": 0.1}, {"min": 0.2, "max": None}],
+    "pad": [{"pad_width": 1}, {"pad_width": (1, 2)}, {"pad_width": [(0, 1), (2, 0), (1, 1)]}],
+    "split": [{"indices_or_sections": 2}, {"indices_or_sections": [1, 1, 3], "axis": 2}],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "options"), [(name, options) for name in NUMPYS for options in NUMPYS[name]])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_methods_with_numpys_names_answer_what_numpy_does(rng, name, options, dtype):
+    x = rng.standard_normal((4, 1, 5)).astype(dtype)
+    given = dict(options)
+    if name == "split":
+        given["sections"] = given.pop("indices_or_sections")
+    found, expected = getattr(Tensor(x), name)(**given), getattr(np, name)(x, **options)
+    parts = zip(found, expected, strict=True) if name == "split" else [(found, expected)]
+    for one, other in parts:
+        one = one if name.startswith("arg") else one.numpy()
+        assert one.shape == other.shape and (name.startswith("arg") or one.dtype == dtype)
+        assert np.allclose(one, other, rtol=1e-5 if dtype == np.float32 else 1e-13)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.text("ijkl", max_size=3), min_size=1, max_size=3),
+    st.integers(0, 2**32 - 1),
+    st.booleans(),
+    st.booleans(),
+)
+def test_einsum_answers_what_numpy_does(terms, seed, explicit, broadcasts):
+    rng = np.random.default_rng(seed)
+    lengths = dict(zip("ijkl", rng.integers(1, 4, 4).tolist(), strict=True))
+    arrays = [rng.standard_normal([lengths[x] for x in term]) for term in terms]
+    if broadcasts:
+        arrays[0] = arrays[0] + np.zeros((2, *arrays[0].shape))
+        terms = ["..." + terms[0], *terms[1:]]
+    subscripts = ",".join(terms)
+    if explicit:
+        letters = sorted(set(subscripts) - set(",."))
+        subscripts += "->" + "..." * broadcasts + "".join(rng.permutation(letters)[: rng.integers(0, len(letters) + 1)])
+    found = einsum(subscripts, Tensor(arrays[0]), *arrays[1:])
+    assert found.shape == np.einsum(subscripts, *arrays).shape
+    assert np.allclose(found.numpy(), np.einsum(subscripts, *arrays)), subscripts
+
+
+@pytest.mark.parametrize(
+    ("subscripts", "shapes"),
+    [
+        ("ij,jk", [(2, 3)]), ("ij", [(2, 3, 4)]), ("ij,jk->ik", [(2, 3), (4, 5)]), ("ij->ii", [(2, 2)]), ("ij->k", [(2, 2)]),
+        ("i1->i", [(2, 2)]), ("ii->i", [(2, 3)]), ("...i->i", [(2, 3)]), ("i->->i", [(2,)]), ("....i", [(2, 3)]),
+    ],
+)  # fmt: skip
+def test_einsum_refuses_what_numpy_refuses(subscripts, shapes):
+    with pytest.raises(ValueError, match="einsum: "):
+        einsum(subscripts, *(Tensor(np.ones(shape)) for shape in shapes))
+
+
+def test_where_a_function_has_no_slope_the_gradient_is_finite():
+    x = Tensor(np.zeros((2, 3)), requires_grad=True)
+    (x.norm(1).sum() + x.std() + x.std(0).sum()).backward()
+    assert np.array_equal(x.grad, np.zeros((2, 3)))
+    ties = Tensor(np.array([1.0, 2.0, 2.0]), requires_grad=True)
+    (maximum(ties, 2.0).sum() + ties.min()).backward()
+    assert ties.grad.tolist() == [1.0, 0.5, 0.5]
+    edge = Tensor(np.array([-1.0, 0.5, 1.0, 2.0, np.nan]), requires_grad=True)
+    y = edge.clip(-1, 1)
+    y[:4].sum().backward()
+    assert edge.grad.tolist() == [1, 1, 1, 0, 0] and np.isnan(y.numpy()[4])
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda x: x.clip(2, 1), "Tensor.clip: min must not be above max"),
+        (lambda x: x.split(2, axis=1), "Tensor.split: sections must divide the length 3"),
+        (lambda x: x.split([2, 1]), "Tensor.split: sections must ascend"),
+        (lambda x: x.pad([(1, 1)] * 3), "Tensor.pad: pad_width must be one pair or one for each of 2 axes"),
+        (lambda x: x.squeeze(0), "Tensor.squeeze: axis must name axes of length 1"),
+        (lambda x: x[:0].std(0), "Tensor.std: there is nothing along axis 0"),
+        (lambda x: x[:0].argmax(), "Tensor.argmax: there is nothing"),
+        (lambda x: x.var(ddof=6), "Tensor.var: ddof must be from 0 to 5"),
+        (lambda x: stack([x, x[:1]]), "stack: tensors must have one shape"),
+        (lambda x: maximum(x, np.ones((4, 4))), "maximum: a and b must broadcast"),
+    ],
+)
+def test_new_shapes_and_ranges_that_do_not_fit_are_refused(call, words):
+    with pytest.raises(ValueError, match=words):
+        call(Tensor(np.ones((2, 3))))

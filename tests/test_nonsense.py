@@ -33,7 +33,11 @@ METHODS = {
     **{f"__{way}{name}__": lambda: call(np.float32(2) * ones(2, 2)) for name in OPERATORS for way in ("", "r")},
     **{f"__{name}__": lambda: call(2.0) for name in ("eq", "ne", "lt", "le", "gt", "ge")},
     **{f"__{name}__": lambda: call(2.0) for name in ("iadd", "isub", "imul", "itruediv")},
-    **{name: lambda: call(axis=0, keepdims=True) for name in ("sum", "mean", "max")},
+    **{name: lambda: call(axis=0, keepdims=True) for name in ("sum", "mean", "max", "min", "norm")},
+    **{name: lambda: call(axis=0, ddof=0, keepdims=True) for name in ("var", "std")},
+    **{name: lambda: call(axis=0) for name in ("argmax", "argmin", "cumsum", "expand_dims")},
+    "squeeze": call, "clip": lambda: call(min=0.5, max=2.0), "split": lambda: call(2, axis=0), "pad": lambda: call(1, value=0.5),
+    **dict.fromkeys(("sin", "cos"), call),
     **dict.fromkeys(("exp", "log", "sqrt", "abs", *NAMES, "softmax", "log_softmax", "detach", "numpy"), call),
     "reshape": lambda: call(4), "transpose": lambda: call(1, 0), "__getitem__": lambda: call(0), "backward": lambda: call(ones(2, 2)), "item": call, "__setitem__": lambda: call(0, 1.0),
 }  # fmt: skip
@@ -65,7 +69,15 @@ def test_methods_of_tensors(name):
         return  # the one takes nothing, the other is refused whatever comes
     method.__name__ = name
     bound = getattr(ct.Tensor(ones(2, 2)), name)
-    own = {"*axes0": "signed", "*axes1": "signed", "*shape0": "shape"}
+    own = {
+        "min": "real?",
+        "max": "real?",
+        "sections": "anything",
+        "pad_width": "anything",
+        "*axes0": "signed",
+        "*axes1": "signed",
+        "*shape0": "shape",
+    }
     if name in ("__eq__", "__ne__"):
         own["other"] = "anything"  # what is no number is not equal
     elif name in ("__lt__", "__le__", "__gt__", "__ge__"):
@@ -80,6 +92,9 @@ FUNCTIONS = {
     "Tensor": lambda: call(ones(2, 3), requires_grad=True),
     "concatenate": lambda: call([tensor(2, 3), tensor(2, 3)], axis=0),
     "where": lambda: call(np.ones((2, 3), bool), tensor(2, 3), tensor(2, 3)),
+    "stack": lambda: call([tensor(2, 3), tensor(2, 3)], axis=0),
+    **{name: lambda: call(tensor(2, 3), tensor(2, 3)) for name in ("maximum", "minimum")},
+    "einsum": lambda: call("ij,ij->i", tensor(2, 3), tensor(2, 3)),
     "no_grad": call, "is_recording": call, "Function": call,
     "from_dlpack": lambda: call(ones(2, 3)),
     "record": lambda: call(ones(2, 3), (tensor(2, 3),), lambda g: (g,)),

@@ -23,7 +23,7 @@ def call(name, *arrays):
 
 
 @pytest.mark.parametrize("shapes", PAIRS, ids=str)
-@pytest.mark.parametrize("name", ["add", "subtract", "multiply", "divide", "equal", "power"])
+@pytest.mark.parametrize("name", ["add", "subtract", "multiply", "divide", "equal", "power", "maximum", "minimum"])
 def test_two_arrays(backend, rng, shapes, name):
     a, b = (rng.integers(1, 4, shape).astype(np.float32) + np.float32(0.5) for shape in shapes)
     function = partial(call, name)
@@ -44,6 +44,7 @@ def test_two_arrays(backend, rng, shapes, name):
 
 MAPS = {
     "negative": np.negative, "sqrt": np.sqrt, "absolute": np.abs, "sign": np.sign, "copy": np.array,
+    "sin": np.sin, "cos": np.cos,
     "log_or_zero": lambda x: np.array([np.log(v) if v > 0 else 0.0 for v in x]),
 }  # fmt: skip
 
@@ -106,6 +107,25 @@ def test_sums_of_nothing_and_the_largest_beside_nan(backend):
     assert np.array_equal(backend.get(backend_of(backend.array(x)).max(backend.array(x), 0)), x.max(0), equal_nan=True)
 
 
+@pytest.mark.parametrize(
+    ("shape", "axis"), [((1,), 0), ((300,), 0), ((7, 5), 0), ((7, 5), 1), ((2, 3, 4), 1), ((0, 3), 0)]
+)
+def test_running_sums(backend, rng, shape, axis):
+    x = rng.standard_normal(shape).astype(np.float32)
+    on = backend.array(x)
+    back = (*(slice(None),) * axis, slice(None, None, -1))
+    assert np.array_equal(backend.get(backend_of(on).cumsum(on, axis)), np.cumsum(x, axis))
+    assert np.array_equal(backend.get(backend_of(on).cumsum(on[back], axis)), np.cumsum(x[back], axis))
+    ct.ops.relu(backend.array(np.ones(1, np.float32)))
+
+
+def test_the_larger_and_the_smaller_of_a_number_and_nan_is_nan(backend):
+    a, b = np.array([np.nan, 1, -np.inf], np.float32), np.array([1, np.nan, np.inf], np.float32)
+    for name in ("maximum", "minimum"):
+        found = backend.get(call(name, backend.array(a), backend.array(b)))
+        assert np.array_equal(found, getattr(np, name)(a, b), equal_nan=True)
+
+
 @pytest.mark.parametrize("size", [1, 1000, 66_000])
 def test_a_long_gradient_is_shortened(backend, rng, size):
     x = rng.standard_normal(size).astype(np.float32)
@@ -142,6 +162,33 @@ def functions(x, y):
         + z.sum(1, keepdims=True).sum(axis=0).max()
         + (z @ z.T).tanh().exp().log().mean()
     )
+
+
+def more_functions(x, y):
+    """The methods that have NumPy's names, and joins."""
+    joined = ct.autograd.einsum("ij,kj->ik", x.sin(), ct.autograd.stack([y.cos(), y.clip(-0.5, 0.5)]))
+    z = ct.autograd.maximum(x, y) - ct.autograd.minimum(x, 0.1) + x.cumsum(0) * y.expand_dims(0)
+    first, second = z.pad(((0, 1), (1, 0)), 0.5).split(2)
+    return (
+        first.norm(1).sum()
+        + second.std()
+        + second.var(0).min()
+        + joined.sum()
+        + z.min(1, keepdims=True).squeeze().sum()
+    )
+
+
+def test_gradients_of_more_functions_on_the_tape(backend, rng):
+    values = [rng.standard_normal(shape).astype(np.float32) for shape in ((5, 3), (3,))]
+    cpu = [ct.Tensor(v, requires_grad=True) for v in values]
+    on = [ct.Tensor(backend.array(v), requires_grad=True) for v in values]
+    expected, found = more_functions(*cpu), more_functions(*on)
+    expected.backward()
+    found.backward()
+    assert np.allclose(backend.get(found.data), expected.data, rtol=1e-5)
+    for a, b in zip(on, cpu, strict=True):
+        assert np.allclose(backend.get(a.grad), b.grad, rtol=1e-4, atol=1e-5)
+    assert np.array_equal(on[0].argmax(1), values[0].argmax(1)) and on[0].argmin() == values[0].argmin()
 
 
 def test_gradients_on_the_tape(backend, rng):

@@ -9,6 +9,7 @@ import catalase as ct
 from catalase.backends.cuda import capture as _graph
 from catalase.train import capture as _captured_steps
 from tests.cuda.test_training import OPTIMIZERS, dense, table, weights_agree
+from tests.reference.losses import ELEMENTWISE, VECTORS
 
 F32 = np.float32
 pytestmark = pytest.mark.on_a_device
@@ -22,9 +23,9 @@ def train(backend, dataset, loss, make, net, graph, **options):
     return net, history
 
 
-def both(backend, dataset, loss, make, **options):
+def both(backend, dataset, loss, make, last=None, **options):
     """Train with and without; returns how often steps were captured, and replayed."""
-    expected, told = train(backend, dataset, loss, make, dense(None), False, **options)
+    expected, told = train(backend, dataset, loss, make, dense(last), False, **options)
     counts = {"capture": 0, "run": 0}
     with pytest.MonkeyPatch.context() as patch:
         for name in counts:
@@ -35,7 +36,7 @@ def both(backend, dataset, loss, make, **options):
                 return method(self, *args)
 
             patch.setattr(_graph.CapturedStep, name, counted)
-        net, found = train(backend, dataset, loss, make, dense(None), True, **options)
+        net, found = train(backend, dataset, loss, make, dense(last), True, **options)
     assert found["loss"] == told["loss"]
     assert all(np.array_equal(a, expected.state_dict()[name]) for name, a in net.state_dict().items())
     return counts["capture"], counts["run"]
@@ -48,10 +49,17 @@ def test_every_optimizer(backend, rng, name):
 
 
 @pytest.mark.parametrize(
-    "loss", [ct.nn.losses.L2Loss(), ct.nn.losses.L1Loss(), lambda out, y, w: ((out - 0.5) ** 2 * w).mean()]
+    "loss",
+    [
+        *(getattr(ct.nn.losses, name)() for name in (*ELEMENTWISE, *VECTORS)),
+        ct.nn.losses.HuberLoss(outputs="sum", delta=0.1),
+        lambda out, y, w: ((out - 0.5) ** 2 * w).mean(),
+    ],
+    ids=lambda loss: type(loss).__name__,
 )
 def test_losses(backend, rng, loss):
-    assert both(backend, table(rng), loss, OPTIMIZERS["momentum, l1"])[0] == 2
+    last = {"PoissonLoss": "softplus", "BinaryCrossEntropyLoss": "sigmoid"}.get(type(loss).__name__)
+    assert both(backend, table(rng), loss, OPTIMIZERS["momentum, l1"], last)[0] == 2
 
 
 @pytest.mark.parametrize("kind", ["bits", "few values", "dense"])

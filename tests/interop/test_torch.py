@@ -14,6 +14,7 @@ import catalase as ct
 torch = pytest.importorskip("torch")
 
 from tests.interop import torch_nets  # noqa: E402
+from tests.reference.activations import NAMES  # noqa: E402
 
 ours = ct.interop.torch
 
@@ -405,6 +406,16 @@ def test_a_net_of_pytorch_comes_from_it():
     x = torch.rand(2, 3, 9)
     found = ours.from_torch(pooled)(ct.Tensor(x.movedim(1, -1).contiguous().numpy()))
     assert np.allclose(found.numpy(), pooled(x).detach().numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_activation_goes_to_pytorch_and_back(name):
+    net = ct.nn.Sequential(ct.nn.Linear(4, 64, name, rng=0), ct.nn.Linear(64, 2, rng=1))
+    there, x = ours.to_torch(net), 3 * RNG.standard_normal((9, 4)).astype(np.float32)
+    found = there(torch.from_numpy(x)).detach().numpy()
+    again = ours.from_torch(there)
+    assert np.allclose(found, net(ct.Tensor(x)).numpy(), atol=1e-5)
+    assert again[1].name == name and np.array_equal(again(ct.Tensor(x)).numpy(), net(ct.Tensor(x)).numpy())
 
 
 @pytest.mark.parametrize("name", ["RNN", "GRU", "LSTM"])

@@ -271,7 +271,7 @@ def test_arguments_without_names_are_refused():
     ("options", "error", "words"),
     [
         ({"module": nn.losses.L2Loss()}, TypeError, "module must be a Module, got L2Loss"),
-        ({"loss": "MSE"}, ValueError, "loss must be one of (Cubed, )?GaussianNLL, L1Loss, L2Loss"),
+        ({"loss": "MSE"}, ValueError, "loss must be one of BinaryCrossEntropyLoss, CensoredLoss, CosineLoss, CrossEntropyLoss, (Cubed, )?EuclideanLoss, FocalLoss, GaussianNLL, HellingerLoss, HingeLoss, HuberLoss, KLDivergenceLoss, L1Loss, L2Loss, NegativeLogLikelihoodLoss, PoissonLoss, SigmoidCrossEntropy, SoftmaxCrossEntropy, SparseCrossEntropyLoss, SquaredHingeLoss, got"),
         ({"loss": 3}, TypeError, "loss must be a loss of catalase.nn.losses, its name, or a function"),
         ({"loss": nn.losses.L2Loss}, TypeError, "loss must be a loss of"),
         ({"batch_size": 0}, ValueError, "batch_size must be a whole number, 1 or more"),

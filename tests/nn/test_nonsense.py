@@ -12,6 +12,7 @@ from catalase import nn
 from catalase.nn import functional, init, losses, tf_nn
 from tests.nonsense import Target, call, ones, public, report
 from tests.ops.test_environments import packed
+from tests.reference import losses as reference
 from tests.reference.activations import NAMES
 
 KINDS = {
@@ -223,7 +224,19 @@ LOSSES = {
     "L2Loss": (2, 3),
     "L1Loss": (2, 3),
     "GaussianNLL": (3,),
+    **dict.fromkeys((*reference.ELEMENTWISE, *reference.VECTORS), (2, 3)),
+    "SparseCrossEntropyLoss": (2,),
+    "CensoredLoss": (2, 2, 3),
 }
+SETTINGS_OF_LOSSES = {"delta": "number", "log_output": "flag", "gamma": "number", "alpha": "number?"}
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_settings_of_losses(name):
+    kind = getattr(losses, name)
+    given = {key: p.default for key, p in inspect.signature(kind).parameters.items()}
+    own = SETTINGS_OF_LOSSES | dict.fromkeys(("reduction", "outputs"), "word")
+    check(kind, lambda: call(**given), own, names=(name,))
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -304,6 +317,6 @@ def test_everything_public_is_in_a_table():
     assert {name for name in public(nn) if inspect.isclass(getattr(nn, name))} == set(LAYERS)
     assert {name for name in public(nn) if inspect.isfunction(getattr(nn, name))} <= set(OTHERS)
     assert {
-        name for name, value in vars(losses).items() if inspect.isclass(value) and issubclass(value, losses.Loss)
-    } - {"Loss"} == set(LOSSES)
+        value.__name__ for value in vars(losses).values() if inspect.isclass(value) and issubclass(value, losses.Loss)
+    } - {"Loss", "ElementwiseLoss", "VectorLoss", "_Sloped", "_SlopedVector"} == set(LOSSES)
     assert public(init) - {"Initializer"} == set(STARTS)

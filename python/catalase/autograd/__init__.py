@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from .joins import concatenate, where
+from .joins import concatenate, einsum, maximum, minimum, stack, where
 from .tape import Function, is_recording, no_grad
 from .tensor import Tensor, from_dlpack, record
 
-__all__ = ["Function", "Tensor", "concatenate", "from_dlpack", "is_recording", "no_grad", "record", "where"]
+__all__ = [
+    "Function", "Tensor", "concatenate", "einsum", "from_dlpack", "is_recording", "maximum", "minimum", "no_grad", "record",
+    "stack", "where",
+]  # fmt: skip

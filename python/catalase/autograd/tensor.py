@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import math
 import operator
 from collections.abc import Callable
@@ -12,7 +13,7 @@ import numpy as np
 
 from .. import ops
 from .._internal.arrays import refuse_masked
-from .._internal.numbers import flag, shown, whole_number
+from .._internal.numbers import flag, is_list, number, shown, whole_number
 from ..backends import CPU, backend_of, is_device_array, to_host
 from ..backends.cuda import require_cuda
 from ..ops.checks import DERIVED_FROM_INPUT, floating, numpy_array
@@ -262,6 +263,25 @@ class Tensor(Node, ActivationMethods):
         x, xp = self.data, backend_of(self.data)
         return record(xp.absolute(x), (self,), lambda g: (xp.multiply(g, xp.sign(x)),))
 
+    def sin(self) -> Tensor:
+        x, xp = self.data, backend_of(self.data)
+        return record(xp.sin(x), (self,), lambda g: (xp.multiply(g, xp.cos(x)),))
+
+    def cos(self) -> Tensor:
+        x, xp = self.data, backend_of(self.data)
+        return record(xp.cos(x), (self,), lambda g: (xp.negative(xp.multiply(g, xp.sin(x))),))
+
+    def clip(self, min: float | None = None, max: float | None = None) -> Tensor:
+        """Return the values, none below ``min`` nor above ``max`` (numbers, or None); the gradient of others is 0."""
+        x, xp = self.data, backend_of(self.data)
+        low = None if min is None else _value("clip", "min", min, self)
+        high = None if max is None else _value("clip", "max", max, self)
+        if low is not None and high is not None and low > high:
+            raise ValueError(f"Tensor.clip: min must not be above max, got {shown(min)} and {shown(max)}")
+        y = x if low is None else xp.maximum(x, low)
+        y = y if high is None else xp.minimum(y, high)
+        return record(xp.copy(x) if y is x else y, (self,), lambda g: (xp.multiply(g, xp.equal(x, y)),))
+
     def _activation(self, name: str) -> Tensor:
         return activated(self, name)
 
@@ -322,7 +342,108 @@ class Tensor(Node, ActivationMethods):
 
         return record(y, (self,), backward)
 
+    def min(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
+        """Return the smallest values; equal ones share the gradient evenly."""
+        axis, keepdims = _reduced("min", self, axis, keepdims)
+        return -(-self).max(axis, keepdims)
+
+    def argmax(self, axis: int | None = None) -> Any:
+        """Return the places of the largest values along an axis, or in the flat array: whole numbers, of NumPy."""
+        return np.argmax(to_host(self.data), _one_axis("argmax", self, axis))
+
+    def argmin(self, axis: int | None = None) -> Any:
+        """Return the places of the smallest values along an axis, or in the flat array: whole numbers, of NumPy."""
+        return np.argmin(to_host(self.data), _one_axis("argmin", self, axis))
+
+    def var(self, axis: int | tuple[int, ...] | None = None, ddof: int = 0, keepdims: bool = False) -> Tensor:
+        """Return the mean squared difference from the mean; the divisor is the number of values less ``ddof``."""
+        apart, count, axis, keepdims = self._apart("var", axis, ddof, keepdims)
+        return (apart * apart).sum(axis, keepdims) / count
+
+    def std(self, axis: int | tuple[int, ...] | None = None, ddof: int = 0, keepdims: bool = False) -> Tensor:
+        """Return the root of `var`; where that is 0, so is the gradient."""
+        apart, count, axis, keepdims = self._apart("std", axis, ddof, keepdims)
+        return apart.norm(axis, keepdims) / math.sqrt(count)
+
+    def _apart(self, function: str, axis: Any, ddof: Any, keepdims: Any) -> tuple[Tensor, int, Any, bool]:
+        """Return the differences from the mean, and the divisor of their squares."""
+        axis, keepdims = _reduced(function, self, axis, keepdims)
+        chosen = range(self.ndim) if axis is None else (axis,) if isinstance(axis, int) else axis
+        count = math.prod(self.shape[i] for i in chosen)
+        if not count:
+            raise ValueError(f"Tensor.{function}: there is nothing along axis {shown(axis)} of shape {self.shape}")
+        ddof = whole_number(f"Tensor.{function}", "ddof", ddof, 0, count - 1)
+        return self - self.mean(axis, True), count - ddof, axis, keepdims
+
+    def norm(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
+        """Return the Euclidean norm, the root of the sum of squares; where that is 0, so is the gradient."""
+        shape, x, xp = self.shape, self.data, backend_of(self.data)
+        axis, keepdims = _reduced("norm", self, axis, keepdims)
+        with np.errstate(over="ignore"):  # the result shows infinity
+            y = xp.sqrt(xp.sum(xp.multiply(x, x), axis, keepdims))
+
+        def backward(g: Array) -> tuple[Array | None, ...]:
+            length = _keep(y, shape, axis, keepdims)
+            share = xp.divide(_keep(g, shape, axis, keepdims), xp.add(length, xp.equal(length, 0.0)))
+            return (xp.multiply(x, share),)
+
+        return record(np.asarray(y) if xp.is_host else y, (self,), backward)
+
+    def cumsum(self, axis: int | None = None) -> Tensor:
+        """Return running sums along an axis, or of the flat array."""
+        if axis is None:
+            return self.reshape(self.size).cumsum(0)
+        axis = _one_axis("cumsum", self, axis)
+        xp, back = backend_of(self.data), (*(slice(None),) * axis, slice(None, None, -1))
+        return record(xp.cumsum(self.data, axis), (self,), lambda g: (xp.cumsum(g[back], axis)[back],))
+
     # Shapes.
+    def squeeze(self, axis: int | tuple[int, ...] | None = None) -> Tensor:
+        """Return the tensor without axes of length 1: those of ``axis``, or all."""
+        chosen, _ = _reduced("squeeze", self, axis, False)
+        gone = [i for i, n in enumerate(self.shape) if n == 1] if chosen is None else np.atleast_1d(chosen).tolist()
+        if any(self.shape[i] != 1 for i in gone):
+            raise ValueError(f"Tensor.squeeze: axis must name axes of length 1, got {shown(axis)} for {self.shape}")
+        return self.reshape(tuple(n for i, n in enumerate(self.shape) if i not in gone))
+
+    def expand_dims(self, axis: int) -> Tensor:
+        """Return the tensor with a new axis of length 1 at the place ``axis`` of the result."""
+        place = whole_number("Tensor.expand_dims", "axis", axis, -self.ndim - 1, self.ndim) % (self.ndim + 1)
+        return self.reshape((*self.shape[:place], 1, *self.shape[place:]))
+
+    def split(self, sections: Any, axis: int = 0) -> list[Tensor]:
+        """Return parts along an axis: ``sections`` equal ones, or those between the places that a list names."""
+        axis = whole_number("Tensor.split", "axis", axis, -self.ndim, self.ndim - 1) % self.ndim
+        length, before = self.shape[axis], (slice(None),) * axis
+        if is_list(sections):
+            stops = [whole_number("Tensor.split", "each of sections", n, 0, length) for n in sections]
+            if stops != sorted(stops):
+                raise ValueError(f"Tensor.split: sections must ascend, got {shown(sections)}")
+        else:
+            count = whole_number("Tensor.split", "sections", sections, 1)
+            if length % count:
+                raise ValueError(f"Tensor.split: sections must divide the length {length}, got {shown(sections)}")
+            stops = list(range(length // count, length, length // count)) if length else [0] * (count - 1)
+        places = itertools.pairwise([0, *stops, length])
+        return [self[(*before, slice(start, stop))] for start, stop in places]
+
+    def pad(self, pad_width: Any, value: float = 0.0) -> Tensor:
+        """Return the tensor with ``value`` around it.
+
+        Parameters
+        ----------
+        pad_width : int, (int, int), or one such pair for each axis
+            How many values before and after, as ``numpy.pad`` takes them.
+        value : float
+        """
+        x, xp = self.data, backend_of(self.data)
+        around = _pad_width(pad_width, x.ndim)
+        filled = float(_value("pad", "value", value, self))
+        y = xp.full(tuple(n + a + b for n, (a, b) in zip(x.shape, around, strict=True)), filled, x.dtype)
+        inner = tuple(slice(a, a + n) for n, (a, _) in zip(x.shape, around, strict=True))
+        xp.copyto(y[inner], x)
+        return record(y, (self,), lambda g: (g[inner],))
+
     def reshape(self, *shape: Any) -> Tensor:
         x = self.data
         before = x.shape
@@ -416,9 +537,37 @@ def _reduced(function: str, x: Tensor, axis: Any, keepdims: Any) -> tuple[Any, b
     )
     if len(set(axes)) != len(axes):
         raise ValueError(f"Tensor.{function}: axis names one twice, got {shown(axis)}")
-    if function == "max" and math.prod(x.shape[i] for i in axes) == 0 and x.size == 0:
-        raise ValueError(f"Tensor.max: there is nothing along axis {shown(axis)} of shape {x.shape}")
+    if function in ("max", "min") and math.prod(x.shape[i] for i in axes) == 0 and x.size == 0:
+        raise ValueError(f"Tensor.{function}: there is nothing along axis {shown(axis)} of shape {x.shape}")
     return axes if several else axes[0], keepdims
+
+
+def _value(function: str, name: str, given: Any, x: Tensor) -> Any:
+    """Return a finite number in the dtype of a tensor."""
+    most = _LARGEST[x.dtype]
+    return x.dtype.type(number(f"Tensor.{function}", name, given, at_least=-most, at_most=most))
+
+
+def _one_axis(function: str, x: Tensor, axis: Any) -> Any:
+    """Return one axis, in range, or None."""
+    if function.startswith("arg") and not x.size:
+        raise ValueError(f"Tensor.{function}: there is nothing along axis {shown(axis)} of shape {x.shape}")
+    if axis is None:
+        return None
+    return whole_number(f"Tensor.{function}", "axis", axis, -x.ndim, x.ndim - 1) % max(1, x.ndim)
+
+
+def _pad_width(given: Any, ndim: int) -> list[tuple[int, int]]:
+    """Return how many values `Tensor.pad` adds before and after each axis."""
+    pairs = given if is_list(given) else (given, given)
+    if not any(map(is_list, pairs)):
+        pairs = [pairs] * ndim
+    pairs = [one if is_list(one) else (one, one) for one in pairs]
+    pairs = pairs * ndim if len(pairs) == 1 else pairs
+    if len(pairs) != ndim or any(len(pair) != 2 for pair in pairs):
+        raise ValueError(f"Tensor.pad: pad_width must be one pair or one for each of {ndim} axes, got {shown(given)}")
+    a, b = ([whole_number("Tensor.pad", "each of pad_width", pair[i], 0, 2**31 - 1) for pair in pairs] for i in (0, 1))
+    return list(zip(a, b, strict=True))
 
 
 def _new_shape(shape: tuple[Any, ...], size: int) -> tuple[int, ...]:

@@ -183,7 +183,19 @@ class Backend(ABC):
         """Return where two arrays are equal: booleans on the CPU, 1.0 and 0.0 on a device."""
 
     @abstractmethod
+    def maximum(self, a: Any, b: Any) -> Array:
+        """Return the larger of two; NaN is larger than any number."""
+
+    @abstractmethod
+    def minimum(self, a: Any, b: Any) -> Array:
+        """Return the smaller of two; NaN is smaller than any number."""
+
+    @abstractmethod
     def negative(self, x: Array) -> Array: ...
+    @abstractmethod
+    def sin(self, x: Array) -> Array: ...
+    @abstractmethod
+    def cos(self, x: Array) -> Array: ...
     @abstractmethod
     def sqrt(self, x: Array) -> Array: ...
     @abstractmethod
@@ -198,6 +210,8 @@ class Backend(ABC):
     def sum(self, x: Array, axis: int | Axes | None = None, keepdims: bool = False) -> Array: ...
     @abstractmethod
     def max(self, x: Array, axis: int | Axes | None = None, keepdims: bool = False) -> Array: ...
+    @abstractmethod
+    def cumsum(self, x: Array, axis: int) -> Array: ...
     @abstractmethod
     def broadcast_to(self, x: Array, shape: tuple[int, ...]) -> Array:
         """Repeat an array along axes: a view on the CPU, a copy on a device."""

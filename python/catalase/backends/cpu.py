@@ -122,6 +122,18 @@ class CpuBackend(Backend):
     def equal(self, a: Any, b: Any) -> Any:
         return a == b
 
+    def maximum(self, a: Any, b: Any) -> Any:
+        return np.maximum(a, b)
+
+    def minimum(self, a: Any, b: Any) -> Any:
+        return np.minimum(a, b)
+
+    def sin(self, x: Any) -> Any:
+        return np.sin(x)
+
+    def cos(self, x: Any) -> Any:
+        return np.cos(x)
+
     def negative(self, x: Any) -> Any:
         return -x
 
@@ -143,6 +155,9 @@ class CpuBackend(Backend):
 
     def max(self, x: Any, axis: int | Axes | None = None, keepdims: bool = False) -> NDArray[Any]:
         return np.asarray(x.max(axis=axis, keepdims=keepdims))
+
+    def cumsum(self, x: Any, axis: int) -> NDArray[Any]:
+        return np.cumsum(x, axis)
 
     def broadcast_to(self, x: Any, shape: tuple[int, ...]) -> NDArray[Any]:
         return np.broadcast_to(x, shape)

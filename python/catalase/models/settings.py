@@ -292,6 +292,7 @@ def is_count(value: object, low: int = 1) -> bool:
     return is_whole(value) and low <= int(value) < 2**31  # type: ignore[call-overload]
 
 
-for _loss in vars(losses).values():
-    if isinstance(_loss, type) and issubclass(_loss, losses.Loss) and _loss is not losses.Loss:
+_BASES = ("Loss", "ElementwiseLoss", "VectorLoss", "_Sloped", "_SlopedVector")
+for _name, _loss in vars(losses).items():
+    if isinstance(_loss, type) and issubclass(_loss, losses.Loss) and _loss.__name__ == _name and _name not in _BASES:
         declared(_loss)

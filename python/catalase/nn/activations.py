@@ -8,7 +8,22 @@ from ..autograd import Tensor
 from . import functional
 from .module import Module
 
-__all__ = ["ELU", "GELU", "LeakyReLU", "ReLU", "SiLU", "Sigmoid", "Softplus", "Tanh"]
+__all__ = [
+    "ELU",
+    "GELU",
+    "SELU",
+    "GELUTanh",
+    "HardSigmoid",
+    "HardSwish",
+    "HardTanh",
+    "LeakyReLU",
+    "Mish",
+    "ReLU",
+    "SiLU",
+    "Sigmoid",
+    "Softplus",
+    "Tanh",
+]
 
 
 class Activation(Module):
@@ -66,3 +81,39 @@ class LeakyReLU(Activation):
     """``x`` from 0 and ``0.01 * x`` below."""
 
     name = "leaky_relu"
+
+
+class SELU(Activation):
+    """``1.0507 * x`` from 0 and ``1.7581 * (exp(x) - 1)`` below."""
+
+    name = "selu"
+
+
+class GELUTanh(Activation):
+    """``x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x**3)))``."""
+
+    name = "gelu_tanh"
+
+
+class Mish(Activation):
+    """``x * tanh(log(1 + exp(x)))``."""
+
+    name = "mish"
+
+
+class HardSigmoid(Activation):
+    """``x / 6 + 1 / 2``, but from 0 to 1."""
+
+    name = "hard_sigmoid"
+
+
+class HardTanh(Activation):
+    """``x``, but from -1 to 1."""
+
+    name = "hard_tanh"
+
+
+class HardSwish(Activation):
+    """``x`` times `HardSigmoid`."""
+
+    name = "hard_swish"

@@ -46,6 +46,13 @@ OPSET = 18
 _IR_VERSION = 8  # the one of opset 18; later ones are refused by older runtimes
 
 
+_OPERATORS: dict[str, tuple[str, dict[str, Any]]] = {  # of the activations that have one
+    "relu": ("Relu", {}), "tanh": ("Tanh", {}), "sigmoid": ("Sigmoid", {}), "softplus": ("Softplus", {}), "elu": ("Elu", {}),
+    "leaky_relu": ("LeakyRelu", {"alpha": 0.01}), "selu": ("Selu", {}), "mish": ("Mish", {}), "hard_swish": ("HardSwish", {}),
+    "hard_sigmoid": ("HardSigmoid", {"alpha": 1 / 6}),
+}  # fmt: skip
+
+
 class Value(str):
     """The name of a value in a graph, with its number of axes."""
 
@@ -202,12 +209,16 @@ class Graph:
         if name == "gelu":
             curve = self.op("Add", self.op("Erf", self.op("Mul", x, np.float32(math.sqrt(0.5)))), np.float32(1))
             return self.op("Mul", self.op("Mul", x, np.float32(0.5)), curve)
-        kinds = {"relu": "Relu", "tanh": "Tanh", "sigmoid": "Sigmoid", "softplus": "Softplus", "elu": "Elu"}
-        if name == "leaky_relu":
-            return self.op("LeakyRelu", x, alpha=0.01)
-        if name not in kinds:
+        if name == "gelu_tanh":  # an operator of its own since opset 20
+            cube = self.op("Mul", self.op("Mul", x, x), self.op("Mul", x, np.float32(0.044715)))
+            inner = self.op("Mul", self.op("Add", x, cube), np.float32(2 * math.sqrt(2 / math.pi)))
+            return self.op("Mul", x, self.op("Sigmoid", inner))
+        if name == "hard_tanh":
+            return self.op("Clip", x, np.float32(-1), np.float32(1))
+        if name not in _OPERATORS:
             raise TypeError(f"{self.where}: the activation {shown(name)} has no operators of ONNX here")
-        return self.op(kinds[name], x)
+        kind, settings = _OPERATORS[name]
+        return self.op(kind, x, **settings)
 
     def linear(self, x: Value, w: Any, b: Any = None) -> Value:
         """Add ``x @ w + b``."""

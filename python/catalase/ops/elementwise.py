@@ -22,9 +22,15 @@ __all__ = [
     "elu",
     "exp",
     "gelu",
+    "gelu_tanh",
+    "hard_sigmoid",
+    "hard_swish",
+    "hard_tanh",
     "leaky_relu",
     "log",
+    "mish",
     "relu",
+    "selu",
     "sigmoid",
     "silu",
     "softplus",
@@ -193,6 +199,90 @@ def silu(x: NDArray[Any], *, out: NDArray[Any] | None = None) -> NDArray[Any]:
     return _map("silu", x, out)
 
 
+def selu(x: NDArray[Any], *, out: NDArray[Any] | None = None) -> NDArray[Any]:
+    """Return ``1.0507 * x`` from 0 and ``1.7581 * (exp(x) - 1)`` below; arXiv:1706.02515. Parameters and errors as `exp`.
+
+    Notes
+    -----
+    The factors, in full precision, keep a mean of 0 and a variance of 1 from layer to layer.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> ct.ops.selu(np.array([-1000.0, 1.0]))
+    array([-1.75809934,  1.05070099])
+    """
+    return _map("selu", x, out)
+
+
+def gelu_tanh(x: NDArray[Any], *, out: NDArray[Any] | None = None) -> NDArray[Any]:
+    """Return ``x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x**3)))``. Parameters and errors as `exp`.
+
+    Notes
+    -----
+    The approximation of `gelu` (arXiv:1606.08415) that some published nets were trained with. Minus infinity gives 0.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> ct.ops.gelu_tanh(np.array([-1.0, 0.0, 1.0]))
+    array([-0.15880801,  0.        ,  0.84119199])
+    """
+    return _map("gelu_tanh", x, out)
+
+
+def mish(x: NDArray[Any], *, out: NDArray[Any] | None = None) -> NDArray[Any]:
+    """Return ``x * tanh(log(1 + exp(x)))``; arXiv:1908.08681. Parameters and errors as `exp`.
+
+    Notes
+    -----
+    Minus infinity gives 0, its limit.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> ct.ops.mish(np.array([0.0, 1000.0]))
+    array([   0., 1000.])
+    """
+    return _map("mish", x, out)
+
+
+def hard_sigmoid(x: NDArray[Any], *, out: NDArray[Any] | None = None) -> NDArray[Any]:
+    """Return ``x / 6 + 1 / 2``, but from 0 to 1; the derivative at -3 and 3 is 0. Parameters and errors as `exp`.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> ct.ops.hard_sigmoid(np.array([-4.0, 0.0, 1.5]))
+    array([0.  , 0.5 , 0.75])
+    """
+    return _map("hard_sigmoid", x, out)
+
+
+def hard_tanh(x: NDArray[Any], *, out: NDArray[Any] | None = None) -> NDArray[Any]:
+    """Return ``x``, but from -1 to 1; the derivative at -1 and 1 is 0. Parameters and errors as `exp`.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> ct.ops.hard_tanh(np.array([-4.0, 0.5]))
+    array([-1. ,  0.5])
+    """
+    return _map("hard_tanh", x, out)
+
+
+def hard_swish(x: NDArray[Any], *, out: NDArray[Any] | None = None) -> NDArray[Any]:
+    """Return ``x`` times its `hard_sigmoid`; arXiv:1905.02244. Parameters and errors as `exp`.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> ct.ops.hard_swish(np.array([-4.0, 1.5, 4.0]))
+    array([0.   , 1.125, 4.   ])
+    """
+    return _map("hard_swish", x, out)
+
+
 def activation(x: NDArray[Any], name: str | None) -> NDArray[Any]:
     """Apply an activation by name: None, "identity", or the name of its function, such as "relu".
 
@@ -232,12 +322,12 @@ def activation_backward(
     dy : ndarray
         float32 or float64.
     y : ndarray or None
-        The output, of the shape and dtype of ``dy``: the derivative is computed from it. The derivatives of "gelu" and
-        "silu" are not, and need no ``y``.
+        The output, of the shape and dtype of ``dy``: the derivative is computed from it. Those of "gelu",
+        "gelu_tanh", "silu", "mish" and "hard_swish" are not, and need no ``y``.
     name : str or None
         As for `activation`.
     x : ndarray, optional
-        The input, from which the derivatives of "gelu" and "silu" are written. The others do not need it.
+        The input, from which the derivatives of these five are written. The others do not need it.
 
     Returns
     -------
@@ -306,3 +396,21 @@ class ActivationMethods:
 
     def leaky_relu(self) -> Tensor:
         return self._activation("leaky_relu")
+
+    def selu(self) -> Tensor:
+        return self._activation("selu")
+
+    def gelu_tanh(self) -> Tensor:
+        return self._activation("gelu_tanh")
+
+    def mish(self) -> Tensor:
+        return self._activation("mish")
+
+    def hard_sigmoid(self) -> Tensor:
+        return self._activation("hard_sigmoid")
+
+    def hard_tanh(self) -> Tensor:
+        return self._activation("hard_tanh")
+
+    def hard_swish(self) -> Tensor:
+        return self._activation("hard_swish")

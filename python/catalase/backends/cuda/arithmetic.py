@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _CODES = {
     "copy": 0, "add": 1, "subtract": 2, "multiply": 3, "divide": 4, "power": 5, "equal": 6, "negative": 7, "sqrt": 8,
     "absolute": 9, "sign": 10, "power_slope": 11, "log_or_zero": 12, "masked": 13,
+    "maximum": 14, "minimum": 15, "sin": 16, "cos": 17,
 }  # fmt: skip
 _AXES = 5  # axes that a launch can walk, after neighbouring axes have been merged
 _PART = 65536  # terms of a sum that one block adds
@@ -84,6 +85,15 @@ def reduce(device: CudaBackend, name: str, x: Any, axis: int | tuple[int, ...] |
             lengths[start:stop] = [1] * (stop - start)
         stop = start - 1 if start == stop else start
     return x.reshape(kept if keepdims else shape)
+
+
+def cumsum(device: CudaBackend, x: Any, axis: int) -> Any:
+    _checked(device, "cumsum", x=x)
+    out = device.empty(x.shape, np.float32)
+    inner = math.prod(x.shape[axis + 1 :])
+    chains = x.size // max(1, x.shape[axis])
+    walk(device, "arithmetic.cumsum_f32", chains, device.contiguous(x), x.shape[axis], inner, out)
+    return out
 
 
 def clip_norm(device: CudaBackend, x: Any, limit: float) -> None:

@@ -75,6 +75,18 @@ class CudaBackend(Backend):
     def equal(self, a: Any, b: Any) -> Array:
         return arithmetic.combine(self, "equal", a, b)
 
+    def maximum(self, a: Any, b: Any) -> Array:
+        return arithmetic.combine(self, "maximum", a, b)
+
+    def minimum(self, a: Any, b: Any) -> Array:
+        return arithmetic.combine(self, "minimum", a, b)
+
+    def sin(self, x: Array) -> Array:
+        return arithmetic.combine(self, "sin", x)
+
+    def cos(self, x: Array) -> Array:
+        return arithmetic.combine(self, "cos", x)
+
     def negative(self, x: Array) -> Array:
         return arithmetic.combine(self, "negative", x)
 

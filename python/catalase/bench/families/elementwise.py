@@ -101,8 +101,10 @@ def torch(case: Case) -> Prepared:
         "squared": lambda: F.mse_loss(x, zeros, reduction="none"),
         "exp": lambda: torch.exp(x),
         "log": lambda: torch.log(x),
+        "gelu_tanh": lambda: F.gelu(x, approximate="tanh"),
     }
-    call = calls[what] if what in calls else lambda: getattr(F, what)(x)
+    name = what.replace("hard_", "hard")  # F.hardtanh
+    call = calls[what] if what in calls else lambda: getattr(F, name)(x)
     return Prepared(call, lambda: [call().numpy()])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from typing import Any
 
@@ -18,10 +19,12 @@ from .dmpnn import DMPNN
 _ACTIVATIONS: dict[str, Any] = {
     "relu": torch.nn.ReLU, "tanh": torch.nn.Tanh, "sigmoid": torch.nn.Sigmoid, "softplus": torch.nn.Softplus,
     "elu": torch.nn.ELU, "gelu": torch.nn.GELU, "silu": torch.nn.SiLU, "leaky_relu": torch.nn.LeakyReLU,
+    "selu": torch.nn.SELU, "mish": torch.nn.Mish, "hard_sigmoid": torch.nn.Hardsigmoid, "hard_tanh": torch.nn.Hardtanh,
+    "hard_swish": torch.nn.Hardswish, "gelu_tanh": functools.partial(torch.nn.GELU, approximate="tanh"),
 }  # fmt: skip
 _SETTINGS: dict[str, dict[str, Any]] = {  # that a layer of PyTorch must have where Catalase's has no choice
     "Softplus": {"beta": 1.0, "threshold": 20.0}, "ELU": {"alpha": 1.0}, "GELU": {"approximate": "none"},
-    "LeakyReLU": {"negative_slope": 0.01},
+    "LeakyReLU": {"negative_slope": 0.01}, "Hardtanh": {"min_val": -1.0, "max_val": 1.0},
 }  # fmt: skip
 _LAYERS = {name: kind for name, kind in vars(nn).items() if isinstance(kind, type) and issubclass(kind, nn.Module)}
 _OURS: dict[Any, Any] = {
@@ -355,6 +358,8 @@ class _Back:
             return [_loaded(made, gamma=layer.weight, beta=layer.bias)]
         if kind is torch.nn.Softmax and layer.dim in (-1, 1) and not self.dims:
             return [nn.Softmax()]
+        if kind is torch.nn.GELU and layer.approximate == "tanh":
+            return [nn.GELUTanh()]
         if kind in _OURS:
             for name, value in _SETTINGS.get(kind.__name__, {}).items():
                 if getattr(layer, name) != value:

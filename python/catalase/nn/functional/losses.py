@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,23 @@ class WeightedLoss(Function):
         if not d.flags.c_contiguous:  # a broadcast gradient, of a mean for example
             d = backend_of(d).contiguous(d)
         return (getattr(ops, f"{self.name}_backward")(d, self.output, self.labels, self.weights),)
+
+
+class WithSlope(Function):
+    """A loss of each element or row; ``pair`` maps the output, labels and weights to its weighted value and slope."""
+
+    def forward(
+        self, output: NDArray[Any], *, pair: Callable[..., tuple[Any, Any]], labels: Any, weights: Any
+    ) -> NDArray[Any]:
+        with np.errstate(over="ignore", invalid="ignore"):  # the result shows infinity and NaN
+            value, self.slope = pair(backend_of(output, labels), output, labels, weights)
+        return value
+
+    def backward(self, d: NDArray[Any]) -> tuple[Any, ...]:
+        xp = backend_of(d)
+        if d.ndim < self.slope.ndim:  # of a row
+            d = xp.reshape(d, (*d.shape, 1))
+        return (xp.multiply(self.slope, d),)
 
 
 class Mean(Function):
