@@ -274,9 +274,10 @@ def lamb_step(
     l2: float = 0.0,
     decay: float = 0.0,
 ) -> None:
-    """Lamb: ``u`` is Adam's step of rate 1 plus ``decay * param``; ``param -= lr * |param| / |u| * u``, with Euclidean norms.
+    """Lamb: ``u`` is Adam's step of rate 1 plus ``decay * param``; ``param -= lr * |param| / |u| * u``.
 
-    Parameters as `adam_step`, but ``grad`` is an array. All of ``param`` is one layer: one factor for it, which is 1 where a norm is 0.
+    Parameters as `adam_step`, but ``grad`` is an array. The norms are Euclidean, over all of ``param``, which is one layer;
+    where one is 0, the factor is 1.
 
     References
     ----------

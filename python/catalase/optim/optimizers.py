@@ -210,7 +210,7 @@ class Optimizer(Declared):
             options = penalties if decay and not plain else {}
             known = self._views.get((start, stop, parameter is None))
             param, grad, state = self._views_of(start, stop, parameter) if known is None else known
-            gradient = grad if parameter is None else parameter._pending  # a dense layer's is computed on the way
+            gradient: Any = grad if parameter is None else parameter._pending  # a dense layer's is computed on the way
             if decay and self.lp:
                 gradient = self._with_lp(param, grad)
             self._rule(param, gradient, state, lr, options)
@@ -424,7 +424,7 @@ class Adam(Optimizer):
         Divide by the root of the largest second moment so far (AMSGrad: Reddi et al. 2018, arXiv:1904.09237).
     """
 
-    _state_names = ("m", "v")
+    _state_names: Sequence[str] = ("m", "v")
     settings = Optimizer.settings | {"beta1": _SHARE, "beta2": _SHARE, "eps": _ABOVE, "amsgrad": _LaterFlag()}
     beta1: float
     beta2: float
