@@ -135,12 +135,13 @@ def data(name):
 def arguments(name, method):
     """One valid call of a method."""
     errors = {"errors": "raise"} if "errors" in inspect.signature(getattr(models, name).predict).parameters else {}
+    noise = {"noise": None} if "noise" in inspect.signature(getattr(models, name).fit).parameters else {}
     rows = data(name)
     metric = ct.metrics.Metric(
         ct.metrics.accuracy_score if "Class" in name or name == "LanguageModel" else ct.metrics.rms_score
     )
     return {
-        "fit": lambda: call(data(name), nb_epoch=1, valid=None if name in WITHOUT_NETS else data(name), callbacks=[OneEpoch()], progress=False, resume=None, graph=False, metrics=None),
+        "fit": lambda: call(data(name), nb_epoch=1, valid=None if name in WITHOUT_NETS else data(name), callbacks=[OneEpoch()], progress=False, resume=None, graph=False, metrics=None, **noise),
         "fit_with_eval": lambda: call(data(name), data(name)),
         "predict": lambda: call(rows, None, raw=False, **errors),
         "predict_on_batch": lambda: call(rows.X, None, raw=False),

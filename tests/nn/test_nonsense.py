@@ -142,6 +142,7 @@ LAYERS = {  # how they are made, and what they are called with
     "BatchNorm": (lambda: call(3, momentum=0.1, eps=1e-5, activation="relu"), lambda: call(tensor(2, 3))),
     "LayerNorm": (lambda: call(3, eps=1e-5, elementwise_affine=True, bias=True), lambda: call(tensor(2, 3))),
     "Dropout": (lambda: call(0.5), lambda: call(tensor(2, 3))),
+    "GaussianNoise": (lambda: call(0.5), lambda: call(tensor(2, 3))),
     **{name: (call, lambda: call(tensor(2, 3))) for name in (*nn.activations.__all__, "Softmax")},
     "Sequential": (lambda: call(nn.Linear(3, 2), nn.ReLU()), lambda: call(tensor(2, 3))),
     "Embedding": (lambda: call(3, 4, padding_index=2, **START), lambda: call([[1, 0]])),

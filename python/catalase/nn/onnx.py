@@ -26,7 +26,7 @@ from .embedding import Embedding
 from .graph import DirectedMessagePassing, GINConv, GraphConv, GraphGather, GraphPool, GraphReadout
 from .graph_attention import AttentiveFP, GATConv, _Attention
 from .layer_norm import LayerNorm
-from .layers import Dropout, Linear, Sequential, Softmax
+from .layers import Dropout, GaussianNoise, Linear, Sequential, Softmax
 from .module import Module
 from .parameter import Parameter
 from .pooling import Flatten, GlobalAvgPool, GlobalMaxPool, Reshape, Upsample, _Pool
@@ -309,6 +309,7 @@ def _linear(graph: Graph, layer: Any, x: Value) -> Value:
 
 
 @exporter(Dropout)
+@exporter(GaussianNoise)
 def _dropout(graph: Graph, layer: Any, x: Value) -> Value:
     return x
 

@@ -201,8 +201,8 @@ class Optimizer(Declared):
             self._follow()
         lr = self.current_lr()
         if self.clip_norm is not None:
-            gradient = self.buffer.ready_grad()
-            backend_of(gradient).clip_norm(gradient, self.clip_norm)
+            whole = self.buffer.ready_grad()
+            backend_of(whole).clip_norm(whole, self.clip_norm)
         self.steps += 1
         penalties = {"l1": self.l1, "l2": self.l2, "decay": self.weight_decay}
         plain = not (self.l1 or self.l2 or self.weight_decay)
