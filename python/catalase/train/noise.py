@@ -120,7 +120,7 @@ class Draw:
             x = b.multiply(x, to_device_of(np.asarray(kept / (1 - noise.input_dropout), x.dtype), x))
         if noise.inputs:
             x = b.add(x, to_device_of(normal_values(x.shape, x.dtype, noise.inputs, *self.key, place=0), x))
-        return Batch(x) if type(batch) is Batch else batch.with_arrays([x])  # type: ignore[attr-defined]
+        return Batch(x) if type(batch) is Batch else batch.with_arrays([x])
 
     def labels(self, loss: Any, output: Any, y: Any, w: Any) -> tuple[Any, Any]:
         """Labels and weights, smoothed and mixed."""
