@@ -305,8 +305,8 @@ def lamb_step(
     with np.errstate(over="ignore", invalid="ignore"):  # the result shows infinity and NaN
         if l2:
             grad = b.add(grad, b.multiply(param, l2))
-        update = b.full(param.shape, 0.0, param.dtype)
-        adam_step(update, grad, m, v, lr=1.0, step=step, beta1=beta1, beta2=beta2, eps=eps)
+        update, *moments = b.full(param.shape, 0.0, param.dtype), b.copy(m), b.copy(v)
+        adam_step(update, grad, *moments, lr=1.0, step=step, beta1=beta1, beta2=beta2, eps=eps)
         if decay:
             update = b.subtract(update, b.multiply(param, decay))
         norm, length = (b.sqrt(b.sum(b.multiply(x, x), axis=0, keepdims=True)) for x in (param, update))
@@ -316,10 +316,11 @@ def lamb_step(
         rate = b.multiply(factor, lr)
         moved = b.add(param, b.multiply(update, rate))
         if l1:
-            root = b.add(b.multiply(b.sqrt(v), 1 / math.sqrt(1 - beta2**step)), eps)
+            root = b.add(b.multiply(b.sqrt(moments[1]), 1 / math.sqrt(1 - beta2**step)), eps)
             left = b.subtract(b.absolute(moved), b.multiply(b.divide(rate, root), l1))
             moved = b.multiply(b.sign(moved), relu(left))
-        b.copyto(param, moved)
+        for old, new in zip((param, m, v), (moved, *moments), strict=True):  # all or none, where memory ends
+            b.copyto(old, new)
 
 
 def _fraction(function: str, name: str, value: Any) -> float:
