@@ -53,6 +53,8 @@ enum Rule : int {
   kAdamRule = 2,
   kAdagradRule = 3,
   kRmspropRule = 4,
+  kAmsgradRule = 5,
+  kLionRule = 6,
 };
 enum Pool : int {
   kMaxPool = 0,

@@ -16,6 +16,10 @@ struct Settings {
   bool nesterov;
 };
 
+struct State {
+  const py::object &first, &second, &third;
+};
+
 // A buffer of the optimizer's state, with the layout of the parameters; null for None.
 template <class T>
 T* state_of(const py::object& array, const py::array& param) {
@@ -29,14 +33,17 @@ T* state_of(const py::object& array, const py::array& param) {
 }
 
 template <class T>
-OptimArgs<T> args_of(const Settings& s, py::array& param, const py::object& first, const py::object& second) {
+OptimArgs<T> args_of(const Settings& s, py::array& param, const State& state) {
   require(has_dtype<T>(param), "optim_step: unexpected dtype");
   OptimArgs<T> args;
   args.param = static_cast<T*>(param.mutable_data());
-  args.first = state_of<T>(first, param);
-  args.second = state_of<T>(second, param);
+  args.first = state_of<T>(state.first, param);
+  args.second = state_of<T>(state.second, param);
+  args.third = state_of<T>(state.third, param);
+  const bool adam = s.rule == Rule::kAdam || s.rule == Rule::kAmsgrad;
   require(s.rule == Rule::kSgd || args.first != nullptr, "optim_step: state is missing");
-  require(s.rule != Rule::kAdam || args.second != nullptr, "optim_step: state is missing");
+  require(!adam || args.second != nullptr, "optim_step: state is missing");
+  require(s.rule != Rule::kAmsgrad || args.third != nullptr, "optim_step: state is missing");
   args.lr = static_cast<T>(s.lr);
   args.l1 = static_cast<T>(s.l1);
   args.l2 = static_cast<T>(s.l2);
@@ -52,9 +59,8 @@ OptimArgs<T> args_of(const Settings& s, py::array& param, const py::object& firs
 
 // Flat buffers with a gradient.
 template <class T>
-void step(const Settings& s, py::array& param, const py::array& grad, const py::object& first,
-          const py::object& second) {
-  OptimArgs<T> args = args_of<T>(s, param, first, second);
+void step(const Settings& s, py::array& param, const py::array& grad, const State& state) {
+  OptimArgs<T> args = args_of<T>(s, param, state);
   require(is_contiguous(param) && param.size() == grad.size(), "optim_step: sizes differ");
   args.grad = input<T>(grad);
   args.n = param.size();
@@ -64,9 +70,8 @@ void step(const Settings& s, py::array& param, const py::array& grad, const py::
 
 // A matrix of weights whose gradient is x^T @ dz; x is a SparseBatch or an array.
 template <class T>
-void step_linear(const Settings& s, py::array& param, const py::object& x, const py::array& dz, const py::object& first,
-                 const py::object& second) {
-  const OptimArgs<T> args = args_of<T>(s, param, first, second);
+void step_linear(const Settings& s, py::array& param, const py::object& x, const py::array& dz, const State& state) {
+  const OptimArgs<T> args = args_of<T>(s, param, state);
   const MatrixView<const T> weights = matrix_view<const T>(param);
   MatrixView<const T> gradient = matrix_view<const T>(dz);
   require(weights.col_stride == 1 || weights.cols <= 1, "optim_step: rows must have unit stride");
@@ -112,10 +117,10 @@ Reach reach_of(py::handle h) {
 
 // Whether the arrays that a step writes overlap neither each other nor its inputs. A flat gradient may be one of them:
 // each element is read before it is written.
-bool apart(py::handle param, py::handle grad, py::handle x, py::handle first, py::handle second) {
-  Reach written[3], read[2];
+bool apart(py::handle param, py::handle grad, py::handle x, py::handle first, py::handle second, py::handle third) {
+  Reach written[4], read[2];
   int writes = 0, reads = 0;
-  for (const py::handle h : {param, first, second}) {
+  for (const py::handle h : {param, first, second, third}) {
     if (!h.is_none()) written[writes++] = reach_of(h);
   }
   for (const py::handle h : {grad, x}) {
@@ -135,10 +140,10 @@ bool apart(py::handle param, py::handle grad, py::handle x, py::handle first, py
 
 // Whether the arrays of a step can be used directly: the same checks as in the Python layer, in a few nanoseconds.
 template <class T>
-bool fits(py::handle param, py::handle grad, py::handle x, py::handle first, py::handle second) {
+bool fits(py::handle param, py::handle grad, py::handle x, py::handle first, py::handle second, py::handle third) {
   constexpr int kWriteable = py::detail::npy_api::NPY_ARRAY_WRITEABLE_;
   if (!is_plain<T>(param) || !is_plain<T>(grad)) return false;
-  for (const py::handle buffer : {param, first, second}) {
+  for (const py::handle buffer : {param, first, second, third}) {
     if (buffer.is_none()) continue;
     if (!is_plain<T>(buffer) || !same_layout(buffer, param)) return false;
     if ((py::detail::array_proxy(buffer.ptr())->flags & kWriteable) == 0) return false;
@@ -169,17 +174,18 @@ CATALASE_BINDING(optim, m) {
 #undef CATALASE_NAME
   m.def(
       "optim_step_fits",
-      [](py::handle param, py::handle grad, py::handle x, py::handle first, py::handle second) {
-        return (fits<float>(param, grad, x, first, second) || fits<double>(param, grad, x, first, second)) &&
-               apart(param, grad, x, first, second);
+      [](py::handle param, py::handle grad, py::handle x, py::handle first, py::handle second, py::handle third) {
+        return (fits<float>(param, grad, x, first, second, third) ||
+                fits<double>(param, grad, x, first, second, third)) &&
+               apart(param, grad, x, first, second, third);
       },
       "Whether `optim_step` can take these arrays as they stand.", py::arg("param"), py::arg("grad"), py::arg("x"),
-      py::arg("first"), py::arg("second"));
+      py::arg("first"), py::arg("second"), py::arg("third"));
   m.def(
       "optim_step",
       [](int rule, py::array param, const py::array& grad, const py::object& x, const py::object& first,
-         const py::object& second, double lr, double l1, double l2, double decay, double beta1, double beta2,
-         double eps, long step_number, bool nesterov) {
+         const py::object& second, const py::object& third, double lr, double l1, double l2, double decay, double beta1,
+         double beta2, double eps, long step_number, bool nesterov) {
         const Settings s{code(rule, static_cast<Rule>(static_cast<int>(Rule::kCount) - 1), "optim_step: unknown rule"),
                          lr,
                          l1,
@@ -191,12 +197,14 @@ CATALASE_BINDING(optim, m) {
                          step_number,
                          nesterov};
         by_type(param, [&]<class T>() {
-          x.is_none() ? step<T>(s, param, grad, first, second) : step_linear<T>(s, param, x, grad, first, second);
+          const State state{first, second, third};
+          x.is_none() ? step<T>(s, param, grad, state) : step_linear<T>(s, param, x, grad, state);
         });
       },
       "One step. With x, the gradient of the matrix `param` is x.T @ grad.", py::arg("rule"), py::arg("param"),
-      py::arg("grad"), py::arg("x"), py::arg("first"), py::arg("second"), py::arg("lr"), py::arg("l1"), py::arg("l2"),
-      py::arg("decay"), py::arg("beta1"), py::arg("beta2"), py::arg("eps"), py::arg("step"), py::arg("nesterov"));
+      py::arg("grad"), py::arg("x"), py::arg("first"), py::arg("second"), py::arg("third"), py::arg("lr"),
+      py::arg("l1"), py::arg("l2"), py::arg("decay"), py::arg("beta1"), py::arg("beta2"), py::arg("eps"),
+      py::arg("step"), py::arg("nesterov"));
 }
 
 }  // namespace catalase

@@ -20,6 +20,7 @@ OptimArgs<T> from_place(OptimArgs<T> args, Index i, Index stride, Index j, const
   args.param += at;
   if (args.first != nullptr) args.first += at;
   if (args.second != nullptr) args.second += at;
+  if (args.third != nullptr) args.third += at;
   args.grad = grad;
   args.n = n;
   return args;

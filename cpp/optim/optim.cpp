@@ -13,6 +13,7 @@ void optim_step(Rule rule, const OptimArgs<T>& args) {
     part.grad += begin;
     if (part.first != nullptr) part.first += begin;
     if (part.second != nullptr) part.second += begin;
+    if (part.third != nullptr) part.third += begin;
     part.n = end - begin;
     optim_kernels<T>().step(rule, part);
   });

@@ -1,12 +1,22 @@
 // Optimizer steps over flat parameter buffers, in place: one pass over parameters, gradient and moments.
 //
-//             g = grad + l1 sign(p) + l2 p;  p = p (1 - lr decay): penalties in the gradient, then decoupled decay
+//             g = grad + l2 p;  p = p (1 - lr decay): the penalty in the gradient, then decoupled decay; then the rule
 //   SGD       p -= lr g
 //   Momentum  v = mu v + g;                                  p -= lr v          (Nesterov: p -= lr (g + mu v))
 //   Adam      m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g g;
 //             p -= lr / (1 - b1^t) * m / (sqrt(v) / sqrt(1 - b2^t) + eps)
 //   AdaGrad   s += g g;                                      p -= lr g / (sqrt(s) + eps)
 //   RMSProp   s = a s + (1 - a) g g;  v = mu v + g / (sqrt(s) + eps);  p -= lr v
+//   AMSGrad   Adam with w = max(w, v) in the place of v under the root
+//   Lion      c = b1 m + (1 - b1) g;  m = b2 m + (1 - b2) g;          p -= lr sign(c)
+//             p = sign(p) max(|p| - l1 u, 0): the proximal step of l1 |p|, which gives exact zeros
+//
+// u is the weight's own step size: how far a lasting gradient of 1 moves it in a step. So all rules have the same
+// minimum.
+//   SGD       lr                                            Momentum  lr / (1 - mu)
+//   Adam      lr / (sqrt(v) / sqrt(1 - b2^t) + eps)         AMSGrad   the same with w
+//   AdaGrad   lr / (sqrt(s) + eps)                          RMSProp   lr / ((1 - mu) (sqrt(s) + eps))
+//   Lion      lr / (|m| + eps)
 //
 // These are PyTorch's formulas. Square root and division are exact. Zero parameters with zero gradients stay zero,
 // which keeps the pad columns of the flat buffer clean.
@@ -21,7 +31,8 @@ namespace catalase {
 // The rules and their names in `_core`: optim_level.cpp has the formulas, cuda/optim.cu the same for device code.
 // clang-format off
 #define CATALASE_RULES(X) \
-  X(kSgd, "sgd") X(kMomentum, "momentum") X(kAdam, "adam") X(kAdagrad, "adagrad") X(kRmsprop, "rmsprop")
+  X(kSgd, "sgd") X(kMomentum, "momentum") X(kAdam, "adam") X(kAdagrad, "adagrad") X(kRmsprop, "rmsprop") \
+  X(kAmsgrad, "amsgrad") X(kLion, "lion")
 // clang-format on
 
 #define CATALASE_ENUMERATOR(enumerator, name) enumerator,
@@ -34,6 +45,7 @@ struct OptimArgs {
   const T* grad = nullptr;
   T* first = nullptr;   // velocity, m, or sum of squares; null for SGD
   T* second = nullptr;  // v (Adam), or the velocity of RMSProp; else null
+  T* third = nullptr;   // the largest v (AMSGrad); else null
   Index n = 0;
   T lr, l1, l2, keep;  // keep = 1 - lr * decay
   T beta1, beta2, eps;

@@ -364,6 +364,7 @@ def optim_step(
     x: Any,
     first: Any,
     second: Any,
+    third: Any,
     lr: float,
     l1: float,
     l2: float,
@@ -374,7 +375,7 @@ def optim_step(
     step: int,
     nesterov: bool,
 ) -> None: ...
-def optim_step_fits(param: Any, grad: Any, x: Any, first: Any, second: Any) -> bool: ...
+def optim_step_fits(param: Any, grad: Any, x: Any, first: Any, second: Any, third: Any) -> bool: ...
 def path_fingerprints(
     smiles: list[Any], kind: int, size: int, rows: NDArray[Any], status: NDArray[Any], threads: int
 ) -> None: ...

@@ -169,6 +169,8 @@ def _step(name, states, **options):
 _step("sgd_step", 0)
 _step("momentum_step", 1)
 _step("adam_step", 2, step=2)
+_step("lion_step", 1)
+_step("lamb_step", 2, step=2)
 _step("adagrad_step", 1)
 _step("rmsprop_step", 1)
 

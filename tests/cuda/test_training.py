@@ -59,6 +59,9 @@ OPTIMIZERS = {
     "rmsprop": lambda net: ct.optim.RMSProp(net, lr=0.01),
     "adagrad": lambda net: ct.optim.AdaGrad(net, lr=0.01, initial_accumulator=0.1),
     "sgd": lambda net: ct.optim.SGD(net, lr=0.1),
+    "amsgrad, l1": lambda net: ct.optim.Adam(net, lr=0.01, amsgrad=True, l1=0.001),
+    "lion": lambda net: ct.optim.Lion(net, lr=0.001),
+    "p-norm and max-norm": lambda net: ct.optim.SGD(net, lr=0.05, lp=0.01, p=3.0, max_norm=0.5),
 }
 
 

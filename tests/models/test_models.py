@@ -132,7 +132,9 @@ def test_no_penalty_touches_the_output_layer(data, kind):
     names = [name for name in start if name.endswith(".w")]
     assert np.array_equal(changed[0][names[-1]], changed[1][names[-1]])
     w = start[names[0]]
-    pulled = changed[0][names[0]] - 0.1 * (0.1 * np.sign(w) if kind == "l1" else 0.2 * w)
+    plain = changed[0][names[0]]
+    proximal = np.sign(plain) * np.maximum(np.abs(plain) - 0.1 * 0.1, 0)
+    pulled = proximal if kind == "l1" else plain - 0.1 * 0.2 * w
     assert np.allclose(changed[1][names[0]], pulled, atol=1e-6)
 
 

@@ -135,12 +135,13 @@ def data(name):
 def arguments(name, method):
     """One valid call of a method."""
     errors = {"errors": "raise"} if "errors" in inspect.signature(getattr(models, name).predict).parameters else {}
+    noise = {"noise": None} if "noise" in inspect.signature(getattr(models, name).fit).parameters else {}
     rows = data(name)
     metric = ct.metrics.Metric(
         ct.metrics.accuracy_score if "Class" in name or name == "LanguageModel" else ct.metrics.rms_score
     )
     return {
-        "fit": lambda: call(data(name), nb_epoch=1, valid=None if name in WITHOUT_NETS else data(name), callbacks=[OneEpoch()], progress=False, resume=None, graph=False, metrics=None),
+        "fit": lambda: call(data(name), nb_epoch=1, valid=None if name in WITHOUT_NETS else data(name), callbacks=[OneEpoch()], progress=False, resume=None, graph=False, metrics=None, **noise),
         "fit_with_eval": lambda: call(data(name), data(name)),
         "predict": lambda: call(rows, None, raw=False, **errors),
         "predict_on_batch": lambda: call(rows.X, None, raw=False),
@@ -217,7 +218,7 @@ def test_attributes(attribute, valid):
 def test_everything_public_is_in_a_table():
     kinds = {name for name in models.__all__ if inspect.isclass(getattr(models, name))}
     assert kinds - {"Model", "TensorGraph", "AutoModel"} - ABSENT == set(MODELS)
-    assert set(models.__all__) - kinds == {"load", "register", "tensorgraph"}
+    assert set(models.__all__) - kinds == {"load", "optimizers", "register", "tensorgraph"}
     for name in MODELS:
         kind = getattr(models, name)
         found = {m for m in dir(kind) if not m.startswith("_") and inspect.isfunction(getattr(kind, m))}

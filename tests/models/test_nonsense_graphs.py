@@ -72,7 +72,9 @@ class OneEpoch(ct.train.Callback):
 FITS = {"callbacks": [OneEpoch()], "progress": False, "restore": False, "checkpoint_interval": 2, "graph": False}
 METRIC = ct.metrics.Metric(ct.metrics.rms_score)
 METHODS = {
-    "fit": lambda: call(data(), nb_epoch=1, valid=data(), resume=None, deterministic=True, metrics=None, **FITS),
+    "fit": lambda: call(
+        data(), nb_epoch=1, valid=data(), resume=None, deterministic=True, metrics=None, noise=None, **FITS
+    ),
     "fit_generator": lambda: call([(ones(2, 3), ones(2, 1))], **FITS),
     "predict": lambda: call(ones(2, 3), None, outputs=None, raw=False, errors="raise"),
     "predict_on_batch": lambda: call(ones(2, 3), None, outputs=None, raw=False),

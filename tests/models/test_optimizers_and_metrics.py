@@ -13,11 +13,13 @@ from . import kinds
 
 SCHEDULES = [
     optim.ExponentialDecay(0.1, 0.5, 4, staircase=False), optim.PolynomialDecay(0.1, 0.01, 20, 2.0),
-    optim.CosineDecay(0.1, 0.01, 20, warmup=3), optim.WarmupExponentialDecay(0.01, 0.1, 0.001, 20, warmup=3), optim.LinearCosineDecay(0.1, 20, 0.1), optim.PiecewiseConstant([3, 6], [0.1, 0.05, 0.01]),
+    optim.CosineDecay(0.1, 0.01, 20, warmup=3), optim.WarmupExponentialDecay(0.01, 0.1, 0.001, 20, warmup=3), optim.LinearCosineDecay(0.1, 20, 0.1), optim.StepDecay(0.1, 0.5, [3, 6]),
+    optim.OneCycle(0.01, 0.1, 0.0, 20, 6), optim.Warmup(0.1, 5), optim.Warmup(optim.CosineDecay(0.1, 0.0, 20), 5), optim.PiecewiseConstant([3, 6], [0.1, 0.05, 0.01]),
 ]  # fmt: skip
 OPTIMIZERS = [
     optim.SGD(lr=0.05, clip_norm=1.0), optim.Momentum(lr=0.02, momentum=0.8, nesterov=True), optim.AdaGrad(initial_accumulator=0.1),
     optim.RMSProp(momentum=0.5), optim.Adam(beta1=0.8, l1=0.01), optim.AdamW(weight_decay=0.1),
+    optim.Adam(amsgrad=True, lp=0.1, p=1.5, max_norm=1.0), optim.Lion(l1=0.001), optim.Lamb(weight_decay=0.1),
 ]  # fmt: skip
 DATA = ct.data.NumpyDataset(kinds.X, kinds.Y)
 

@@ -153,6 +153,7 @@ LAYERS = {  # how they are made, and what they are called with
     "SinusoidalPositions": (call, lambda: call(tensor(2, 3, 4), 1)),
     "LearnedPositions": (lambda: call(9, 4, rng=0), lambda: call(tensor(2, 3, 4), 1)),
     "Dropout": (lambda: call(0.5), lambda: call(tensor(2, 3))),
+    "GaussianNoise": (lambda: call(0.5), lambda: call(tensor(2, 3))),
     **{name: (call, lambda: call(tensor(2, 3))) for name in (*nn.activations.__all__, "Softmax")},
     "Sequential": (lambda: call(nn.Linear(3, 2), nn.ReLU()), lambda: call(tensor(2, 3))),
     "Embedding": (lambda: call(3, 4, padding_index=2, **START), lambda: call([[1, 0]])),

@@ -408,7 +408,7 @@ def triangles(rng, dtype):
     return call, (b,), f"n {n}, m {m}"
 
 
-@case("sgd_step", "momentum_step", "adagrad_step", "rmsprop_step", "adam_step")
+@case("sgd_step", "momentum_step", "adagrad_step", "rmsprop_step", "adam_step", "lion_step", "lamb_step")
 def optimizers(rng, dtype):
     n = int(rng.integers(1, 300_000))
     param, grad = normal(rng, dtype, n), normal(rng, dtype, n)
@@ -417,10 +417,10 @@ def optimizers(rng, dtype):
         found = []
         for step, states, more in (
             (ops.sgd_step, 0, {}), (ops.momentum_step, 1, {}), (ops.adagrad_step, 1, {}), (ops.rmsprop_step, 2, {"momentum": 0.5}),
-            (ops.adam_step, 2, {"step": 3}),
+            (ops.adam_step, 2, {"step": 3}), (ops.adam_step, 3, {"step": 3}), (ops.lion_step, 1, {}), (ops.lamb_step, 2, {"step": 3}),
         ):  # fmt: skip
             arrays = [param.copy(), *(np.full(n, 0.1, dtype) for _ in range(states))]
-            step(arrays[0], grad, *arrays[1:], lr=0.01, l2=0.1, **more)
+            step(arrays[0], grad, *arrays[1:], lr=0.01, l1=0.01, l2=0.1, **more)
             found += arrays
         return (), tuple(found)
 

@@ -125,7 +125,7 @@ def _dense_cases() -> None:
 
 
 def _step_cases() -> None:
-    state = {"sgd": 0, "momentum": 1, "adagrad": 1, "rmsprop": 1, "adam": 2}
+    state = {"sgd": 0, "momentum": 1, "adagrad": 1, "rmsprop": 1, "adam": 2, "lion": 1}
     batches = {"": (150, False), " sparse": (150, True), " long": (4200, False), " long sparse": (4200, True)}
     for name, buffers in state.items():
         function = getattr(ops, name + "_step")
@@ -149,6 +149,19 @@ def _step_cases() -> None:
                 return step
 
             case(f"{name}_step{label}", make, in_place=True)
+
+    def make_lamb() -> Any:
+        kept = [_values(310, 170).reshape(-1), *(np.ones(310 * 170, np.float32) for _ in range(2))]
+        gradient = _values(310, 170).reshape(-1)
+
+        def step() -> Any:
+            ops.lamb_step(kept[0], gradient, *kept[1:], lr=0.01, l1=0.01, step=3)
+            return tuple(kept)
+
+        step.arrays = kept
+        return step
+
+    case("lamb_step", make_lamb, in_place=True)
 
 
 def _other_cases() -> None:

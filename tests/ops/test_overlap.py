@@ -119,7 +119,9 @@ STEPS = {
     "momentum_step": ("velocity",),
     "adagrad_step": ("accum",),
     "rmsprop_step": ("sq", "mom"),
-    "adam_step": ("m", "v"),
+    "adam_step": ("m", "v", "v_max"),
+    "lion_step": ("m",),
+    "lamb_step": ("m", "v"),
 }
 KEPT_IN = {"dropout", "dropout_backward"}  # `kept` is written by the first, and read by the second
 
@@ -156,7 +158,7 @@ def test_a_product_may_be_added_to_in_place_and_arrays_side_by_side_are_apart():
 def test_a_step_over_its_own_arrays_is_refused(name):
     more = (
         {"lr": 0.1}
-        | ({"step": 1} if name == "adam_step" else {})
+        | ({"step": 1} if name in ("adam_step", "lamb_step") else {})
         | ({"momentum": 0.5} if name == "rmsprop_step" else {})
     )
     names = ("param", "grad", *STEPS[name])

@@ -9,11 +9,11 @@ import pytest
 from catalase import nn, optim
 from tests.nonsense import Target, call, report
 
-SHARED = {"l1": 0.1, "l2": 0.1, "weight_decay": 0.1, "clip_norm": 1.0}
-KINDS = {"module": "layer", "lr": "rate or schedule", "clip_norm": "limit?", "values": "anything", "boundaries": "sizes", "step": "whole", "state": "anything"}  # fmt: skip
+SHARED = {"l1": 0.1, "l2": 0.1, "weight_decay": 0.1, "clip_norm": 1.0, "lp": 0.1, "p": 3.0, "max_norm": 1.0}
+KINDS = {"module": "layer", "lr": "rate or schedule", "clip_norm": "limit?", "max_norm": "number?", "then": "rate or schedule", "values": "anything", "boundaries": "sizes", "step": "whole", "state": "anything"}  # fmt: skip
 OPTIMIZERS = {
-    "Optimizer": {}, "SGD": {}, "Momentum": {"momentum": 0.9, "nesterov": False}, "AdaGrad": {"eps": 1e-8, "initial_accumulator": 0.1}, "AdamW": {"beta1": 0.9, "beta2": 0.99, "eps": 1e-8},
-    "RMSProp": {"alpha": 0.9, "eps": 1e-8, "momentum": 0.5}, "Adam": {"beta1": 0.9, "beta2": 0.99, "eps": 1e-8},
+    "Optimizer": {}, "SGD": {}, "Momentum": {"momentum": 0.9, "nesterov": False}, "AdaGrad": {"eps": 1e-8, "initial_accumulator": 0.1}, "AdamW": {"beta1": 0.9, "beta2": 0.99, "eps": 1e-8, "amsgrad": False},
+    "RMSProp": {"alpha": 0.9, "eps": 1e-8, "momentum": 0.5}, "Adam": {"beta1": 0.9, "beta2": 0.99, "eps": 1e-8, "amsgrad": False}, "Lion": {"beta1": 0.9, "beta2": 0.99}, "Lamb": {"beta1": 0.9, "beta2": 0.99, "eps": 1e-8},
 }  # fmt: skip
 SCHEDULES = {
     "ExponentialDecay": lambda: call(0.1, 0.5, 10, staircase=True),
@@ -21,6 +21,9 @@ SCHEDULES = {
     "CosineDecay": lambda: call(0.1, 0.01, 10, warmup=2),
     "WarmupExponentialDecay": lambda: call(0.1, 0.2, 0.01, 10, warmup=2),
     "LinearCosineDecay": lambda: call(0.1, 10, alpha=0.1, beta=0.01, periods=0.5),
+    "StepDecay": lambda: call(0.1, 0.5, [10, 20]),
+    "OneCycle": lambda: call(0.1, 0.2, 0.01, 10, 2.5),
+    "Warmup": lambda: call(0.1, 10, start=0.1),
     "PiecewiseConstant": lambda: call([10, 20], [0.1, 0.01, 0.001]),
 }
 

@@ -31,7 +31,7 @@ def training():
     module = net()
     return call(
         module, data(), ct.nn.losses.L2Loss(), optimizer=ct.optim.SGD(module, lr=0.1), nb_epoch=1, batch_size=2, seed=0, valid=data(2), metrics={"one": lambda: 1.0},
-        callbacks=[OneEpoch()], progress=False, forward=lambda module, X: module(ct.Tensor(X)), resume=None, graph=False,
+        callbacks=[OneEpoch()], progress=False, forward=lambda module, X: module(ct.Tensor(X)), resume=None, graph=False, noise=None,
     )  # fmt: skip
 
 
@@ -39,6 +39,7 @@ CALLBACKS = {
     "EarlyStopping": lambda: call("loss", patience=3, min_delta=0.1, mode="min", restore_best=True),
     "Checkpoint": lambda: call("folder", every=2),
     "Callback": call,
+    "Noise": lambda: call(inputs=0.1, input_dropout=0.1, weights=0.1, label_smoothing=0.1, mixup=0.1),
 }
 
 

@@ -474,7 +474,14 @@ class Backend(ABC):
 
     @abstractmethod
     def optim_step(
-        self, rule: int, param: Array, grad: Any, first: Array | None, second: Array | None, numbers: tuple[Any, ...]
+        self,
+        rule: int,
+        param: Array,
+        grad: Any,
+        first: Array | None,
+        second: Array | None,
+        third: Array | None,
+        numbers: tuple[Any, ...],
     ) -> None:
         """Update in place by an optimizer's rule; numbers are lr, l1, l2, decay, beta1, beta2, eps, step, nesterov."""
 

@@ -519,10 +519,10 @@ class CpuBackend(Backend):
 
     def optim_step(
         self, rule: int, param: NDArray[Any], grad: Any, first: NDArray[Any] | None, second: NDArray[Any] | None,
-        numbers: tuple[Any, ...],
+        third: NDArray[Any] | None, numbers: tuple[Any, ...],
     ) -> None:  # fmt: skip
         given, x = (grad, None) if isinstance(grad, np.ndarray) else (grad.b, grad.a)
-        _core.optim_step(rule, param, given, x, first, second, *numbers)
+        _core.optim_step(rule, param, given, x, first, second, third, *numbers)
 
     def tanimoto(self, a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
         out = empty((a.shape[0], b.shape[0]), np.dtype(np.float32))

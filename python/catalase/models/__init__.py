@@ -9,7 +9,7 @@ from .load import load, register
 from .model import Model
 
 if TYPE_CHECKING:
-    from . import tensorgraph
+    from . import optimizers, tensorgraph
     from .attentive_fp import AttentiveFPModel
     from .auto import AutoModel
     from .boosting import GBDTModel
@@ -58,6 +58,7 @@ __all__ = [
     "TensorGraph",
     "UNet",
     "load",
+    "optimizers",
     "register",
     "tensorgraph",
 ]
@@ -90,4 +91,4 @@ _MODULES = {
     "UNet": "unet",
 }
 
-__getattr__, __dir__ = attach(__name__, ("tensorgraph",), _MODULES)
+__getattr__, __dir__ = attach(__name__, ("optimizers", "tensorgraph"), _MODULES)

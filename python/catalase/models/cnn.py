@@ -54,8 +54,9 @@ class CNN(GridModel):
     weight_init_stddevs, bias_init_consts : float or list of float
         Start values, one for each convolution and one for the dense layers; weights are cut at two deviations.
     weight_decay_penalty : float
-        Of all weights but the output layer's: the gradient is that of the loss and of ``penalty * sum(w**2)`` ("l2") or
-        ``penalty * sum(|w|)`` ("l1"). The optimizer adds it; the loss that is reported is without it.
+        Of all weights but the output layer's: ``penalty * sum(w**2)`` ("l2"), which joins the gradient, or
+        ``penalty * sum(|w|)`` ("l1"), whose proximal step gives exact zeros. The optimizer adds it; the loss that is
+        reported is without it.
     weight_decay_penalty_type : {"l2", "l1"}
     dropouts : float or list of float
         After each convolution.

@@ -116,13 +116,15 @@ class Ensemble(Model):
         resume: str | Path | None = None,
         graph: bool = False,
         metrics: Metric | str | Sequence[Metric | str] | None = None,
+        noise: train.Noise | None = None,
     ) -> train.History:
         """Fit the members; return the last one's history. The histories of all are in ``histories``.
 
         Nets on the CPU are fitted side by side, as many at a time as the kernels may use threads, which changes no bit.
         `callbacks` serve one member after the other, and so do all others. `resume` is refused: checkpoint the members
-        themselves.
+        themselves. `noise` is for members that are nets.
         """
+        options: dict[str, Any] = {"graph": graph, "metrics": metrics} | ({} if noise is None else {"noise": noise})
         if resume is not None:
             raise ValueError(
                 "Ensemble.fit: cannot resume an ensemble; fit its members, each with a Checkpoint of its own"
@@ -130,14 +132,12 @@ class Ensemble(Model):
         for member in (self, *self.members):
             member._learn_from("Ensemble.fit", dataset, valid)
         if self._one_by_one(callbacks):
-            self.histories = [
-                m.fit(dataset, nb_epoch, valid, callbacks, progress, graph=graph, metrics=metrics) for m in self.members
-            ]
+            self.histories = [m.fit(dataset, nb_epoch, valid, callbacks, progress, **options) for m in self.members]
         else:
             with progress_bar("training", len(self.members), progress) as advance:
 
                 def fitted(member: Model, stop: train.Callback) -> train.History:
-                    history = member.fit(dataset, nb_epoch, valid, stop, progress=False, graph=graph, metrics=metrics)
+                    history = member.fit(dataset, nb_epoch, valid, stop, progress=False, **options)
                     advance(1, "")
                     return history
 

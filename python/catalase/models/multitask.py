@@ -169,9 +169,9 @@ class MultitaskClassifier(_Multitask):
         one a layer. The output layer, where a list does not hold it as its last, starts from Glorot's uniform distribution
         (`MultitaskRegressor`: normal with the deviation of the last hidden layer) and bias 0, as in DeepChem.
     weight_decay_penalty : float
-        Penalty on the weights of the hidden layers: the gradient is that of the loss and of ``penalty * sum(w**2)``
-        ("l2") or ``penalty * sum(|w|)`` ("l1"). The optimizer adds it; the loss that is reported is without it (in
-        DeepChem with it). The output layer is left alone, as in DeepChem.
+        Penalty on the weights of the hidden layers: ``penalty * sum(w**2)`` ("l2"), which joins the gradient, or
+        ``penalty * sum(|w|)`` ("l1"), whose proximal step gives exact zeros. The optimizer adds it; the loss that
+        is reported is without it (in DeepChem with it). The output layer is left alone, as in DeepChem.
     weight_decay_penalty_type : {"l2", "l1"}
     dropouts : float or list of float
         After each hidden layer.

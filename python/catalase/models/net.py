@@ -161,6 +161,7 @@ class NetModel(Model):
         resume: str | Path | None = None,
         graph: bool = False,
         metrics: Metric | str | Sequence[Metric | str] | None = None,
+        noise: train.Noise | None = None,
     ) -> train.History:
         """Train on a dataset.
 
@@ -183,6 +184,8 @@ class NetModel(Model):
             Computed on ``valid`` after each epoch, into the history under their names, so that
             ``train.EarlyStopping(monitor="roc_auc_score", mode="max")`` can watch one. A text names a function of
             `catalase.metrics`. Labels and predictions are compared as they are, no transformer undone.
+        noise : train.Noise, optional
+            Noise on inputs, weights and labels while training, dropout of inputs, mixup; see `train.Noise`.
 
         Returns
         -------
@@ -223,6 +226,7 @@ class NetModel(Model):
             forward=self._forward,
             resume=resume,
             graph=graph,
+            noise=noise,
         )
         self._fits += 1
         return self.history

@@ -21,7 +21,7 @@ from .graph_attention import AttentiveFP, GATConv
 from .group_norm import GroupNorm
 from .inspection import dead_relu, summary
 from .layer_norm import LayerNorm
-from .layers import Dropout, Linear, Sequential, Softmax
+from .layers import Dropout, GaussianNoise, Linear, Sequential, Softmax
 from .modes import inference
 from .module import Module
 from .parameter import Parameter, ParameterBuffer, flatten_parameters
@@ -64,6 +64,7 @@ __all__ = [
     "ConvTranspose3D",
     "DirectedMessagePassing",
     "Dropout",
+    "GaussianNoise",
     "Embedding",
     "Flatten",
     "GATConv",

@@ -1,4 +1,4 @@
-"""The layers of a dense net: Linear, Dropout, Softmax, Sequential."""
+"""The layers of a dense net: Linear, Dropout, GaussianNoise, Softmax, Sequential."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._internal.numbers import flag, shown, whole_number
+from .._internal.numbers import flag, number, shown, whole_number
 from ..autograd import Tensor, is_recording
 from ..autograd.tensor import as_tensor
+from ..backends import is_device_array, to_device_of
 from ..ops import empty
 from ..ops.checks import activation_code, shape_of
 from ..ops.dropout import check_rate
@@ -18,6 +19,7 @@ from ..ops.linear import is_sparse
 from . import functional
 from .activations import Activation
 from .batch_norm import BatchNorm
+from .functional.random import normal_values
 from .init import LARGEST_SIZE, Initializer, glorot_uniform, random_generator, start_values, zeros
 from .layer_norm import LayerNorm
 from .modes import WATCH
@@ -140,6 +142,55 @@ class Dropout(Module):
 
     def __repr__(self) -> str:
         return f"Dropout({self.rate})"
+
+
+class GaussianNoise(Module):
+    """Add normal noise while training; pass everything through in inference.
+
+    Parameters
+    ----------
+    stddev : float
+        Standard deviation, 0 or more.
+
+    Notes
+    -----
+    As for `Dropout` the noise depends on (seed, place of the layer, how many training passes it has made) alone. It is drawn
+    on the host, so on a device it needs ``graph=False``. For noise on the inputs, weights and labels of any model there is
+    `catalase.train.Noise`.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> net = ct.nn.Sequential(ct.nn.Linear(4, 8, "relu"), ct.nn.GaussianNoise(0.1), ct.nn.Linear(8, 1))
+    >>> ct.nn.GaussianNoise(0.5).eval()(ct.Tensor(np.ones(3))).numpy()
+    array([1., 1., 1.])
+    """
+
+    def __init__(self, stddev: float) -> None:
+        super().__init__()
+        self.stddev = number("GaussianNoise", "stddev", stddev, at_least=0, at_most=1e6)
+        self.set_key(int(np.random.SeedSequence().entropy) % 2**64, 0)  # type: ignore[arg-type]
+
+    def set_key(self, seed: int, layer: int) -> None:
+        """Choose the noise by a new key, and count steps from 0 again."""
+        self.seed = whole_number("GaussianNoise.set_key", "seed", seed, None) % 2**64
+        self.layer, self.step = whole_number("GaussianNoise.set_key", "layer", layer, 0, 2**32 - 1), 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = as_tensor("GaussianNoise", "x", x)
+        if not self.training or self.stddev == 0:
+            return x
+        if is_device_array(x.data):
+            from ..backends.cuda.capture import captured
+
+            if captured() is not None:
+                raise RuntimeError("graph: GaussianNoise draws its noise on the host; train with graph=False")
+        step, self.step = self.step, self.step + 1
+        drawn = normal_values(x.shape, x.dtype, self.stddev, self.seed, 0, step, self.layer)
+        return x + Tensor(to_device_of(drawn, x.data))
+
+    def __repr__(self) -> str:
+        return f"GaussianNoise({self.stddev})"
 
 
 class Softmax(Module):

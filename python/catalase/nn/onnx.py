@@ -34,7 +34,7 @@ from .graph import DirectedMessagePassing, GINConv, GraphConv, GraphGather, Grap
 from .graph_attention import AttentiveFP, GATConv, _Attention
 from .group_norm import GroupNorm
 from .layer_norm import LayerNorm
-from .layers import Dropout, Linear, Sequential, Softmax
+from .layers import Dropout, GaussianNoise, Linear, Sequential, Softmax
 from .module import Module
 from .parameter import Parameter
 from .pooling import Flatten, GlobalAvgPool, GlobalMaxPool, Reshape, Upsample, _Pool
@@ -329,6 +329,7 @@ def _linear(graph: Graph, layer: Any, x: Value) -> Value:
 
 
 @exporter(Dropout)
+@exporter(GaussianNoise)
 def _dropout(graph: Graph, layer: Any, x: Value) -> Value:
     return x
 

@@ -160,6 +160,7 @@ class ParameterBuffer:
                 "flatten_parameters: the module must have parameters, got one without; add a layer such as Linear"
             )
         self.parameters = parameters
+        self._decays = [p.decay for p in parameters.values()]
         dtypes = {p.dtype for p in self.parameters.values()}
         if len(dtypes) > 1:
             raise TypeError(f"flatten_parameters: all parameters must have one dtype, got {sorted(map(str, dtypes))}")
@@ -263,6 +264,13 @@ class ParameterBuffer:
             known = self._pieces[pending] = list(self._cut(pending))
         return known
 
+    def pieces_of_each(self) -> list[Piece]:
+        """Return (start, stop, decay, None) of each parameter; gradients must be ready."""
+        return [
+            (start, stop, parameter.decay, None)
+            for (parameter, _, _), (start, stop) in zip(self._views, self._ranges, strict=True)
+        ]
+
     def _cut(self, pending: tuple[bool, ...]) -> Iterator[Piece]:
         run = 0
         for waits, (parameter, _, _), (start, stop) in zip(pending, self._views, self._ranges, strict=True):
@@ -278,9 +286,10 @@ class ParameterBuffer:
                 yield max(first, start), min(last, stop), decay, None
 
     def owns(self, module: Module) -> bool:
-        """Return whether the module's parameters are still the ones of this buffer."""
+        """Return whether the module's parameters are still the ones of this buffer, with the penalties on the same ones."""
         current = dict(module.named_parameters())
-        return current.keys() == self.parameters.keys() and all(current[n] is p for n, p in self.parameters.items())
+        same = current.keys() == self.parameters.keys() and all(current[n] is p for n, p in self.parameters.items())
+        return same and self._decays == [p.decay for p in current.values()]
 
     def arrays(self, flat: NDArray[Any]) -> dict[str, NDArray[Any]]:
         """Cut an array of this layout (an optimizer's moments, say) into views by parameter name."""

@@ -1,9 +1,11 @@
 """Optimizer steps over flat buffers, in place: one pass over parameters, gradient and moments.
 
 Common to all: ``param`` and ``grad`` are one-dimensional, contiguous, of one dtype (float32 or float64). First the
-penalties enter the gradient, ``g = grad + l1 * sign(param) + l2 * param``; then the decoupled decay shrinks the
-parameters, ``param *= 1 - lr * decay``; then comes the rule. Elements are independent, so the bits do not depend on the
-number of threads. A zero parameter with zero gradient and state stays zero.
+penalty enters the gradient, ``g = grad + l2 * param``; then the decoupled decay shrinks the parameters, ``param *= 1 - lr *
+decay``; then comes the rule; and last the proximal step of the L1 penalty, ``param = sign(param) * max(|param| - l1 * u, 0)``,
+which gives exact zeros. There ``u`` is the parameter's own step size, how far a lasting gradient of 1 moves it in a step:
+``lr`` for gradient descent, ``lr / (sqrt(v) + eps)`` for Adam, and so on; the table is in docs/training.md. Elements are
+independent, so the bits do not depend on the number of threads. A zero parameter with zero gradient and state stays zero.
 """
 
 from __future__ import annotations
@@ -18,14 +20,16 @@ from .. import _core
 from .._internal.numbers import flag, number, whole_number
 from ..backends import CPU, backend_of
 from .checks import floats, separate
+from .elementwise import relu
 from .linear import DeferredMatmul
 
-_SGD, _MOMENTUM, _ADAM, _ADAGRAD, _RMSPROP = (
-    _core.RULES[name] for name in ("sgd", "momentum", "adam", "adagrad", "rmsprop")
+_SGD, _MOMENTUM, _ADAM, _ADAGRAD, _RMSPROP, _AMSGRAD, _LION = (
+    _core.RULES[name] for name in ("sgd", "momentum", "adam", "adagrad", "rmsprop", "amsgrad", "lion")
 )
 _INF = math.inf
+_SMALL = 1e-30  # keeps a division by 0 away
 
-__all__ = ["adagrad_step", "adam_step", "momentum_step", "rmsprop_step", "sgd_step"]
+__all__ = ["adagrad_step", "adam_step", "lamb_step", "lion_step", "momentum_step", "rmsprop_step", "sgd_step"]
 
 
 def sgd_step(
@@ -114,6 +118,7 @@ def adam_step(
     grad: NDArray[Any] | DeferredMatmul,
     m: NDArray[Any],
     v: NDArray[Any],
+    v_max: NDArray[Any] | None = None,
     *,
     lr: float,
     step: int,
@@ -126,9 +131,11 @@ def adam_step(
 ) -> None:
     """Adam (with ``decay``: AdamW). ``step`` counts from 1. Parameters as `sgd_step`; ``m`` and ``v`` start at zero.
 
+    With ``v_max``, which starts at zero too, AMSGrad: the largest ``v`` so far stands under the root.
+
     References
     ----------
-    Kingma and Ba, arXiv:1412.6980v9. Loshchilov and Hutter, arXiv:1711.05101v3.
+    Kingma and Ba, arXiv:1412.6980v9. Loshchilov and Hutter, arXiv:1711.05101v3. Reddi, Kale and Kumar, arXiv:1904.09237.
 
     Examples
     --------
@@ -142,8 +149,9 @@ def adam_step(
         step = whole_number("adam_step", "step", step, 1, 2**63 - 1)
     if not (type(beta1) is type(beta2) is float and 0 <= beta1 < 1 and 0 <= beta2 < 1):
         beta1, beta2 = _fraction("adam_step", "beta1", beta1), _fraction("adam_step", "beta2", beta2)
+    state = {"m": m, "v": v} if v_max is None else {"m": m, "v": v, "v_max": v_max}
     _step(
-        "adam_step", _ADAM, param, grad, {"m": m, "v": v},
+        "adam_step", _ADAM if v_max is None else _AMSGRAD, param, grad, state,
         lr=lr, l1=l1, l2=l2, decay=decay, beta1=beta1, beta2=beta2, eps=eps, step=step,
     )  # fmt: skip
 
@@ -216,6 +224,105 @@ def rmsprop_step(
     )  # fmt: skip
 
 
+def lion_step(
+    param: NDArray[Any],
+    grad: NDArray[Any] | DeferredMatmul,
+    m: NDArray[Any],
+    *,
+    lr: float,
+    beta1: float = 0.9,
+    beta2: float = 0.99,
+    l1: float = 0.0,
+    l2: float = 0.0,
+    decay: float = 0.0,
+) -> None:
+    """Lion: ``c = beta1 * m + (1 - beta1) * g; m = beta2 * m + (1 - beta2) * g; param -= lr * sign(c)``.
+
+    Parameters as `sgd_step`; ``m`` starts at zero. For the L1 penalty a parameter's own step size is ``lr / |m|``.
+
+    References
+    ----------
+    Chen et al., "Symbolic discovery of optimization algorithms", arXiv:2302.06675.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> p, m = np.ones(1), np.zeros(1)
+    >>> ct.ops.lion_step(p, np.full(1, 5.0), m, lr=0.25)
+    >>> p
+    array([0.75])
+    """
+    beta1, beta2 = _fraction("lion_step", "beta1", beta1), _fraction("lion_step", "beta2", beta2)
+    _step(
+        "lion_step", _LION, param, grad, {"m": m},
+        lr=lr, l1=l1, l2=l2, decay=decay, beta1=beta1, beta2=beta2, eps=_SMALL,
+    )  # fmt: skip
+
+
+def lamb_step(
+    param: NDArray[Any],
+    grad: NDArray[Any],
+    m: NDArray[Any],
+    v: NDArray[Any],
+    *,
+    lr: float,
+    step: int,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    eps: float = 1e-6,
+    l1: float = 0.0,
+    l2: float = 0.0,
+    decay: float = 0.0,
+) -> None:
+    """Lamb: ``u`` is Adam's step of rate 1 plus ``decay * param``; ``param -= lr * |param| / |u| * u``.
+
+    Parameters as `adam_step`, but ``grad`` is an array. The norms are Euclidean, over all of ``param``, which is one layer;
+    where one is 0, the factor is 1.
+
+    References
+    ----------
+    You et al., "Large batch optimization for deep learning", arXiv:1904.00962.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> p, m, v = np.full(2, 2.0), np.zeros(2), np.zeros(2)
+    >>> ct.ops.lamb_step(p, np.ones(2), m, v, lr=0.25, step=1)
+    >>> p.round(6)
+    array([1.5, 1.5])
+    """
+    name = "lamb_step"
+    lr, l1, l2, decay = (
+        number(name, key, value, at_least=0) for key, value in (("lr", lr), ("l1", l1), ("l2", l2), ("decay", decay))
+    )
+    eps = number(name, "eps", eps, at_least=0)
+    step = whole_number(name, "step", step, 1, 2**63 - 1)
+    beta1, beta2 = _fraction(name, "beta1", beta1), _fraction(name, "beta2", beta2)
+    _check_layout(name, param, grad, {"m": m, "v": v})
+    if param.size == 0:
+        return
+    b = backend_of(param)
+    with np.errstate(over="ignore", invalid="ignore"):  # the result shows infinity and NaN
+        if l2:
+            grad = b.add(grad, b.multiply(param, l2))
+        update, *moments = b.full(param.shape, 0.0, param.dtype), b.copy(m), b.copy(v)
+        adam_step(update, grad, *moments, lr=1.0, step=step, beta1=beta1, beta2=beta2, eps=eps)
+        if decay:
+            update = b.subtract(update, b.multiply(param, decay))
+        norm, length = (b.sqrt(b.sum(b.multiply(x, x), axis=0, keepdims=True)) for x in (param, update))
+        both = b.sign(b.multiply(norm, length))
+        lacking = b.subtract(1.0, both)
+        factor = b.add(b.divide(b.multiply(norm, both), b.add(length, lacking)), lacking)
+        rate = b.multiply(factor, lr)
+        moved = b.add(param, b.multiply(update, rate))
+        if l1:
+            root = b.add(b.multiply(b.sqrt(moments[1]), 1 / math.sqrt(1 - beta2**step)), eps)
+            left = b.subtract(b.absolute(moved), b.multiply(b.divide(rate, root), l1))
+            moved = b.multiply(b.sign(moved), relu(left))
+        for old, new in zip((param, m, v), (moved, *moments), strict=True):  # all or none, where memory ends
+            b.copyto(old, new)
+
+
 def _fraction(function: str, name: str, value: Any) -> float:
     if type(value) is float and 0 <= value < 1:  # every step of a training comes by
         return value
@@ -247,14 +354,14 @@ def _step(
         )
     numbers = (lr, l1, l2, decay, beta1, beta2, eps, step, nesterov)
     backend = CPU if type(param) is np.ndarray else backend_of(param)
-    first, second = [*state.values(), None, None][:2]
+    first, second, third = [*state.values(), None, None, None][:3]
     given, x = (grad.b, grad.a) if isinstance(grad, DeferredMatmul) else (grad, None)
-    missing = (rule != _SGD and first is None) or (rule == _ADAM and second is None)
-    if missing or not backend.is_host or not _core.optim_step_fits(param, given, x, first, second):
+    missing = (rule != _SGD and first is None) or (rule in (_ADAM, _AMSGRAD) and second is None)
+    if missing or not backend.is_host or not _core.optim_step_fits(param, given, x, first, second, third):
         _check_layout(function, param, grad, state)
     if not backend.is_host and isinstance(grad, DeferredMatmul):
         grad = grad.array()
-    backend.optim_step(rule, param, grad, first, second, numbers)
+    backend.optim_step(rule, param, grad, first, second, third, numbers)
 
 
 def _check_layout(

@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import ops
+from .. import _core, ops
 from .._internal.arrays import refuse_masked
 from .._internal.numbers import number, shown
 from .._internal.registry import Bool, Number
@@ -19,9 +19,11 @@ from ..backends import assign, backend_of, to_device, to_host
 from ..nn import Module, Parameter, ParameterBuffer, flatten_parameters
 from .schedules import Rate, Schedule
 
-__all__ = ["SGD", "AdaGrad", "Adam", "AdamW", "Momentum", "Optimizer", "RMSProp"]
+__all__ = ["SGD", "AdaGrad", "Adam", "AdamW", "Lamb", "Lion", "Momentum", "Optimizer", "RMSProp"]
 
+_RELU = _core.MAPS["relu"]
 _SHARE, _ABOVE = Number(at_least=0, below=1), Number(above=0)
+_Piece = tuple[int, int, bool, Parameter | None]
 _Views = tuple[NDArray[Any], NDArray[Any], list[NDArray[Any]]]
 
 
@@ -35,6 +37,27 @@ class ClipNorm(Number):
         return None if value == math.inf else value  # JSON has no infinity
 
 
+class _Later(Number):
+    """A number that a later version added; where it has its default, the config is that of earlier versions."""
+
+    def __init__(self, default: float | None, **bounds: float) -> None:
+        super().__init__(none=default is None, optional=True, **bounds)
+        self.default = default
+
+    def writes(self, value: Any) -> bool:
+        return bool(value != self.default)
+
+
+class _LaterFlag(Bool):
+    """An option that a later version added; where it is off, the config is that of earlier versions."""
+
+    def __init__(self) -> None:
+        super().__init__(optional=True)
+
+    def writes(self, value: Any) -> bool:
+        return bool(value)
+
+
 class Optimizer(Declared):
     """Base class of the optimizers.
 
@@ -45,12 +68,22 @@ class Optimizer(Declared):
         optimizer only holds its settings, and `over` gives one over a module: the models' argument ``optimizer`` takes it.
     lr : float or schedule
         Learning rate; a schedule is called with the step, counted from 0.
-    l1, l2 : float
-        Penalties on weights (not biases), added to the gradient: ``l1 * sign(w) + l2 * w``.
+    l1 : float
+        Penalty ``l1 * |w|`` on weights, by a proximal step after the rule's own, which gives exact zeros: a weight comes
+        nearer to 0 by ``l1`` times its own step size, and stops there. Neither the gradient nor the moments contain it.
+    l2 : float
+        Penalty ``l2 / 2 * w**2`` on weights, added to the gradient as ``l2 * w``. With ``l1`` too: the elastic net.
     weight_decay : float
         Decoupled decay of weights: ``w *= 1 - lr * weight_decay``.
     clip_norm : float, optional
         Scale the whole gradient (before penalties) down to this Euclidean norm where it is longer.
+    lp : float
+        Penalty ``lp / p * |w|**p`` on weights, added to the gradient.
+    p : float
+        Its exponent, above 1; for 1 there is ``l1``.
+    max_norm : float, optional
+        After each step the weights into a unit (a column of a matrix; all axes but the last) are scaled down to this
+        Euclidean norm where it is larger.
 
     Raises
     ------
@@ -61,6 +94,11 @@ class Optimizer(Declared):
 
     Notes
     -----
+    Penalties, decay and ``max_norm`` concern weights: parameters that were made with ``decay=True``. Biases, and the scales
+    and shifts of normalization layers, are made without. Which ones count is chosen by setting ``decay`` of a parameter,
+    as in ``net[0].w.decay = False``, before an optimizer is made over the net. The loss that training reports is without
+    the penalties.
+
     Same bits for any number of threads. A NaN gradient makes its parameter NaN; `train.fit` stops before such a step.
     After a step a graph recorded before it cannot be walked any more: that is an error, not a wrong gradient.
     """
@@ -68,13 +106,17 @@ class Optimizer(Declared):
     _state_names: Sequence[str] = ()
     settings = Settings(
         lr=Rate(Number(at_least=0)), l1=Number(at_least=0), l2=Number(at_least=0), weight_decay=Number(at_least=0),
-        clip_norm=ClipNorm(above=0, none=True),
+        clip_norm=ClipNorm(above=0, none=True), lp=_Later(0.0, at_least=0), p=_Later(2.0, above=1, at_most=100),
+        max_norm=_Later(None, above=0),
     )  # fmt: skip
     lr: float | Schedule
     l1: float
     l2: float
     weight_decay: float
     clip_norm: float | None
+    lp: float
+    p: float
+    max_norm: float | None
     buffer: ParameterBuffer
 
     def __init__(
@@ -86,6 +128,9 @@ class Optimizer(Declared):
         l2: float = 0.0,
         weight_decay: float = 0.0,
         clip_norm: float | None = None,
+        lp: float = 0.0,
+        p: float = 2.0,
+        max_norm: float | None = None,
     ) -> None:
         self._set(locals())
         self.steps = 0
@@ -156,18 +201,45 @@ class Optimizer(Declared):
             self._follow()
         lr = self.current_lr()
         if self.clip_norm is not None:
-            gradient = self.buffer.ready_grad()
-            backend_of(gradient).clip_norm(gradient, self.clip_norm)
+            whole = self.buffer.ready_grad()
+            backend_of(whole).clip_norm(whole, self.clip_norm)
         self.steps += 1
         penalties = {"l1": self.l1, "l2": self.l2, "decay": self.weight_decay}
         plain = not (self.l1 or self.l2 or self.weight_decay)
-        for start, stop, decay, parameter in self.buffer.pieces():
+        for start, stop, decay, parameter in self._pieces():
             options = penalties if decay and not plain else {}
             known = self._views.get((start, stop, parameter is None))
             param, grad, state = self._views_of(start, stop, parameter) if known is None else known
-            # A dense layer's gradient is computed on the way.
-            self._rule(param, grad if parameter is None else parameter._pending, state, lr, options)
+            gradient: Any = grad if parameter is None else parameter._pending  # a dense layer's is computed on the way
+            if decay and self.lp:
+                gradient = self._with_lp(param, grad)
+            self._rule(param, gradient, state, lr, options)
+        if self.max_norm is not None:
+            self._limit_norms(self.max_norm)
         self.buffer.changed()
+
+    def _pieces(self) -> Sequence[_Piece]:
+        """The pieces that the rule takes, as `ParameterBuffer.pieces` gives them."""
+        if self.lp:
+            self.buffer.ready_grad()
+        return self.buffer.pieces()
+
+    def _with_lp(self, param: Any, grad: Any) -> Any:
+        """The gradient of loss and p-norm."""
+        b = backend_of(param)
+        slope = b.multiply(b.sign(param), b.power(b.absolute(param), self.p - 1))
+        return b.add(grad, b.multiply(slope, self.lp))
+
+    def _limit_norms(self, limit: float) -> None:
+        """Scale the weights into each unit down to the largest norm that is allowed."""
+        for parameter in self.buffer.parameters.values():
+            if not parameter.decay or len(parameter.shape) < 2:
+                continue
+            w = parameter.data
+            b = backend_of(w)
+            norms = b.sqrt(b.sum(b.multiply(w, w), axis=tuple(range(len(w.shape) - 1)), keepdims=True))
+            within = b.add(b.map(_RELU, b.subtract(norms, limit)), limit)  # the larger of both
+            b.copyto(w, b.multiply(w, b.divide(limit, within)))
 
     def _follow(self) -> None:
         """Move the moments to the device of the parameters."""
@@ -348,13 +420,16 @@ class Adam(Optimizer):
         Decay of the two moments, from 0 to below 1.
     eps : float
         Added to the root of the second moment.
+    amsgrad : bool
+        Divide by the root of the largest second moment so far (AMSGrad: Reddi et al. 2018, arXiv:1904.09237).
     """
 
-    _state_names = ("m", "v")
-    settings = Optimizer.settings | {"beta1": _SHARE, "beta2": _SHARE, "eps": _ABOVE}
+    _state_names: Sequence[str] = ("m", "v")
+    settings = Optimizer.settings | {"beta1": _SHARE, "beta2": _SHARE, "eps": _ABOVE, "amsgrad": _LaterFlag()}
     beta1: float
     beta2: float
     eps: float
+    amsgrad: bool
 
     def __init__(
         self,
@@ -363,10 +438,13 @@ class Adam(Optimizer):
         beta1: float = 0.9,
         beta2: float = 0.999,
         eps: float = 1e-8,
+        amsgrad: bool = False,
         **options: Any,
     ) -> None:
-        super().__init__(module, lr, **options)
         self._set(locals())
+        if self.amsgrad:
+            self._state_names = ("m", "v", "v_max")
+        super().__init__(module, lr, **options)
 
     def _rule(self, param: Any, grad: Any, state: Any, lr: float, penalties: dict[str, Any]) -> None:
         ops.adam_step(
@@ -406,3 +484,97 @@ class AdamW(Adam):
         **options: Any,
     ) -> None:
         super().__init__(module, lr, weight_decay=weight_decay, **options)
+
+
+@declared
+class Lion(Optimizer):
+    """Lion: steps by the sign of a mean gradient (Chen et al. 2023, arXiv:2302.06675). See `catalase.ops.lion_step`.
+
+    Parameters
+    ----------
+    beta1, beta2 : float
+        The share of the moment in the direction of a step, and in the next moment; from 0 to below 1.
+
+    Notes
+    -----
+    Every weight moves by ``lr``, so ``lr`` is some 3 to 10 times smaller than Adam's, and ``weight_decay`` larger by the
+    same factor.
+
+    Examples
+    --------
+    >>> import catalase as ct
+    >>> ct.optim.Lion().lr
+    0.0001
+    """
+
+    _state_names = ("m",)
+    settings = Optimizer.settings | {"beta1": _SHARE, "beta2": _SHARE}
+    beta1: float
+    beta2: float
+
+    def __init__(
+        self,
+        module: Module | ParameterBuffer | None = None,
+        lr: float | Schedule = 1e-4,
+        beta1: float = 0.9,
+        beta2: float = 0.99,
+        **options: Any,
+    ) -> None:
+        super().__init__(module, lr, **options)
+        self._set(locals())
+
+    def _rule(self, param: Any, grad: Any, state: Any, lr: float, penalties: dict[str, Any]) -> None:
+        ops.lion_step(param, grad, *state, lr=lr, beta1=self.beta1, beta2=self.beta2, **penalties)
+
+
+@declared
+class Lamb(Optimizer):
+    """Lamb: Adam whose step is scaled, layer by layer, by the norm of the weights (You et al. 2020, arXiv:1904.00962).
+
+    See `catalase.ops.lamb_step`. A layer is one parameter: a matrix of weights, or a vector of biases.
+
+    Parameters
+    ----------
+    beta1, beta2 : float
+        Decay of the two moments, from 0 to below 1.
+    eps : float
+        Added to the root of the second moment.
+
+    Notes
+    -----
+    ``weight_decay`` is a part of the step that is scaled, as in the paper. On a device a step cannot be captured as a graph.
+
+    Examples
+    --------
+    >>> import catalase as ct
+    >>> ct.optim.Lamb(weight_decay=0.01).eps
+    1e-06
+    """
+
+    _state_names = ("m", "v")
+    settings = Optimizer.settings | {"beta1": _SHARE, "beta2": _SHARE, "eps": _ABOVE}
+    beta1: float
+    beta2: float
+    eps: float
+
+    def __init__(
+        self,
+        module: Module | ParameterBuffer | None = None,
+        lr: float | Schedule = 1e-3,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        eps: float = 1e-6,
+        **options: Any,
+    ) -> None:
+        super().__init__(module, lr, **options)
+        self._set(locals())
+
+    def _pieces(self) -> Sequence[_Piece]:
+        self.buffer.ready_grad()
+        return self.buffer.pieces_of_each()
+
+    def _rule(self, param: Any, grad: Any, state: Any, lr: float, penalties: dict[str, Any]) -> None:
+        ops.lamb_step(
+            param, grad, *state,
+            lr=lr, step=self.steps, beta1=self.beta1, beta2=self.beta2, eps=self.eps, **penalties,
+        )  # fmt: skip

@@ -16,9 +16,12 @@ __all__ = [
     "CosineDecay",
     "ExponentialDecay",
     "LinearCosineDecay",
+    "OneCycle",
     "PiecewiseConstant",
     "PolynomialDecay",
     "Schedule",
+    "StepDecay",
+    "Warmup",
     "WarmupExponentialDecay",
 ]
 Schedule = Callable[[int], float]  # from the step, counted from 0, to the learning rate
@@ -27,6 +30,11 @@ _MOST_STEPS = 2**53  # a float represents no larger whole numbers exactly
 _RATE = Number(at_least=0)
 _POSITIVE = Number(above=0)
 _STEPS = Whole(1, _MOST_STEPS)
+
+
+def _check_list(name: str, key: str, listed: Any) -> None:
+    if not isinstance(listed, (list, tuple, range)) and not (isinstance(listed, np.ndarray) and listed.ndim == 1):
+        raise TypeError(f"{name}: {key} must be a list of numbers, got {shown(listed)}")
 
 
 class SavedSchedule(Declared):
@@ -234,10 +242,8 @@ class PiecewiseConstant(SavedSchedule):
 
     def __init__(self, boundaries: Sequence[int], values: Sequence[float]) -> None:
         name = "PiecewiseConstant"
-        for key, listed in (("boundaries", boundaries), ("values", values)):
-            several = isinstance(listed, (list, tuple, range)) or (isinstance(listed, np.ndarray) and listed.ndim == 1)
-            if not several:
-                raise TypeError(f"{name}: {key} must be a list of numbers, got {shown(listed)}")
+        _check_list(name, "boundaries", boundaries)
+        _check_list(name, "values", values)
         self.boundaries = [whole_number(name, "each of boundaries", b, 0) for b in boundaries]
         self.values = [number(name, "each of values", v, at_least=0) for v in values]
         if len(values) != len(boundaries) + 1 or self.boundaries != sorted(self.boundaries):
@@ -249,3 +255,107 @@ class PiecewiseConstant(SavedSchedule):
     def __call__(self, step: int) -> float:
         step = self._step(step)
         return self.values[sum(step >= b for b in self.boundaries)]
+
+
+@declared
+class StepDecay(SavedSchedule):
+    """The rate ``initial``, multiplied by ``rate`` at each step of ``boundaries``.
+
+    At every ``n`` steps: `ExponentialDecay` with ``staircase``. Other values between the boundaries: `PiecewiseConstant`.
+
+    Examples
+    --------
+    >>> import catalase as ct
+    >>> schedule = ct.optim.StepDecay(1.0, 0.5, [10, 30])
+    >>> schedule(9), schedule(10), schedule(30)
+    (1.0, 0.5, 0.25)
+    """
+
+    settings = Settings(initial=_RATE, rate=_RATE, boundaries=List(Int(0)))
+    initial: float
+    rate: float
+
+    def __init__(self, initial: float, rate: float, boundaries: Sequence[int]) -> None:
+        self._set({"initial": initial, "rate": rate})
+        _check_list("StepDecay", "boundaries", boundaries)
+        self.boundaries = sorted(whole_number("StepDecay", "each of boundaries", b, 0) for b in boundaries)
+
+    def __call__(self, step: int) -> float:
+        step = self._step(step)
+        try:
+            return self.initial * self.rate ** sum(step >= b for b in self.boundaries)
+        except OverflowError:
+            return math.inf  # the optimizer refuses it
+
+
+@declared
+class OneCycle(SavedSchedule):
+    """A rise from ``initial`` to ``peak`` over ``warmup`` steps, then a fall to ``final`` at ``steps``, along half cosines.
+
+    See Smith and Topin, arXiv:1708.07120. PyTorch's ``OneCycleLR(max_lr, total_steps)`` is
+    ``OneCycle(max_lr / 25, max_lr, max_lr / 25e4, total_steps - 1, 0.3 * total_steps - 1)``.
+
+    Examples
+    --------
+    >>> import catalase as ct
+    >>> schedule = ct.optim.OneCycle(0.1, 1.0, 0.0, steps=100, warmup=30)
+    >>> round(schedule(0), 6), round(schedule(15), 6), schedule(30), round(schedule(65), 6), schedule(100)
+    (0.1, 0.55, 1.0, 0.5, 0.0)
+    """
+
+    settings = Settings(initial=_RATE, peak=_RATE, final=_RATE, steps=_STEPS, warmup=_RATE)
+    initial: float
+    peak: float
+    final: float
+    steps: int
+    warmup: float
+
+    def __init__(self, initial: float, peak: float, final: float, steps: int, warmup: float) -> None:
+        self._set(locals())
+        if self.warmup > self.steps:
+            raise ValueError(f"OneCycle: warmup must be from 0 to steps ({self.steps}), got {shown(warmup)}")
+
+    def __call__(self, step: int) -> float:
+        step = self._step(step)
+        if step < self.warmup:
+            start, end, done = self.initial, self.peak, step / self.warmup
+        elif step < self.steps:
+            start, end, done = self.peak, self.final, (step - self.warmup) / (self.steps - self.warmup)
+        else:
+            return self.final
+        return end + (start - end) * 0.5 * (1.0 + math.cos(math.pi * done))
+
+
+@declared
+class Warmup(SavedSchedule):
+    """A linear rise over ``steps`` steps to a rate, or to the start of another schedule, which then begins at its step 0.
+
+    Parameters
+    ----------
+    then : float or schedule
+        The rate after the rise.
+    steps : int
+    start : float
+        The rate of step 0, as a share of the first one after the rise.
+
+    Examples
+    --------
+    >>> import catalase as ct
+    >>> schedule = ct.optim.Warmup(ct.optim.ExponentialDecay(0.8, 0.5, 100), steps=4, start=0.5)
+    >>> schedule(0), round(schedule(2), 6), schedule(4), schedule(104)
+    (0.4, 0.6, 0.8, 0.4)
+    """
+
+    settings = Settings(then=Rate(_RATE), steps=_STEPS, start=Number(at_least=0, at_most=1))
+    then: float | Schedule
+    steps: int
+    start: float
+
+    def __init__(self, then: float | Schedule, steps: int, start: float = 0.0) -> None:
+        self._set(locals())
+
+    def __call__(self, step: int) -> float:
+        step = self._step(step)
+        after = max(0, step - self.steps)
+        rate = number("Warmup", "the rate of then", self.then(after), at_least=0) if callable(self.then) else self.then
+        return rate * (1.0 if after or step == self.steps else self.start + (1.0 - self.start) * step / self.steps)

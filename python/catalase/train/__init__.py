@@ -5,5 +5,6 @@ from __future__ import annotations
 from .callbacks import Callback, EarlyStopping
 from .checkpoint import Checkpoint
 from .fit import History, TrainState, fit
+from .noise import Noise
 
-__all__ = ["Callback", "Checkpoint", "EarlyStopping", "History", "TrainState", "fit"]
+__all__ = ["Callback", "Checkpoint", "EarlyStopping", "History", "Noise", "TrainState", "fit"]

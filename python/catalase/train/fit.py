@@ -26,6 +26,7 @@ from ..nn.losses import Loss
 from ..ops import SparseBatch
 from ..optim import Optimizer
 from .callbacks import Callback, callback_list
+from .noise import Draw, Noise
 from .progress import progress_bar
 
 LossFunction = Callable[[Tensor, NDArray[Any], NDArray[Any]], Tensor]
@@ -119,6 +120,7 @@ def fit(
     forward: Forward | None = None,
     resume: str | Path | None = None,
     graph: bool = False,
+    noise: Noise | None = None,
 ) -> History:
     """Train a module by gradient descent on mini-batches, on the device where it lives.
 
@@ -159,6 +161,8 @@ def fit(
         then on, with the same results. For steps that launch the same kernels each time: nothing of net, loss or optimizer
         but the learning rate may change between them, and a loss or a forward function of your own must neither read
         values back nor draw random numbers of its own. Batches of sequences: see docs/gpu.md. On the CPU it does nothing.
+    noise : Noise, optional
+        Noise on inputs, weights and labels while training, dropout of inputs, mixup; see `Noise`. Not with ``graph``.
 
     Returns
     -------
@@ -189,7 +193,7 @@ def fit(
     >>> history["loss"][-1] < history["loss"][0]
     True
     """
-    _check_arguments(module, loss, optimizer, metrics, progress, forward, resume, graph)
+    _check_arguments(module, loss, optimizer, metrics, progress, forward, resume, graph, noise)
     if _rows("dataset", dataset) == 0:
         raise ValueError("fit: the dataset is empty; there is nothing to learn from")
     if valid is not None and _rows("valid", valid) == 0:
@@ -214,7 +218,7 @@ def fit(
         from .checkpoint import restore
 
         first_epoch = restore(resume, state)
-    step, stream = _steps(state, loss, forward or usual_forward, graph)
+    step, stream = _steps(state, loss, forward or usual_forward, graph, noise)
     _call(state, "on_train_begin")
     try:
         with stream, progress_bar("training", nb_epoch, progress) as advance:
@@ -243,7 +247,15 @@ def fit(
 
 
 def _check_arguments(
-    module: Any, loss: Any, optimizer: Any, metrics: Any, progress: Any, forward: Any, resume: Any, graph: Any
+    module: Any,
+    loss: Any,
+    optimizer: Any,
+    metrics: Any,
+    progress: Any,
+    forward: Any,
+    resume: Any,
+    graph: Any,
+    noise: Any,
 ) -> None:
     if not isinstance(module, Module):
         raise TypeError(f"fit: module must be a Module, got {shown(module)}")
@@ -259,7 +271,10 @@ def _check_arguments(
         path_of("fit", "resume", resume)
     if progress is not None:
         flag("fit", "progress", progress)
-    flag("fit", "graph", graph)
+    if noise is not None and not isinstance(noise, Noise):
+        raise TypeError(f"fit: noise must be a catalase.train.Noise, got {shown(noise)}")
+    if flag("fit", "graph", graph) and noise is not None and module.device != "cpu":
+        raise ValueError("fit: noise is drawn anew for each step, which a captured graph cannot; use graph=False")
 
 
 def _rows(name: str, dataset: Any) -> int:
@@ -330,7 +345,7 @@ def _number(value: Any) -> float:
 
 
 def _steps(
-    state: TrainState, loss: LossFunction, forward: Forward, graph: bool
+    state: TrainState, loss: LossFunction, forward: Forward, graph: bool, noise: Noise | None
 ) -> tuple[Step, AbstractContextManager[None]]:
     """Return the function that makes a step and returns its loss, and the context in which it runs."""
 
@@ -343,6 +358,21 @@ def _steps(
             state.optimizer.step()
         return number
 
+    def disturbed(batch: Batch, y: Any, w: Any) -> float:
+        drawn = Draw(noise, state.history.seed, state.epoch, state.batch)  # type: ignore[arg-type]
+        state.optimizer.zero_grad()
+        with drawn.on_weights(state.module):
+            output = forward(state.module, drawn.batch(batch).X)
+            value = loss(output, *drawn.labels(loss, output, y, w))
+            number = _number(value)
+            if math.isfinite(number):
+                value.backward()
+        if math.isfinite(number):
+            state.optimizer.step()
+        return number
+
+    if noise is not None:
+        return disturbed, nullcontext()
     if not graph or state.module.device == "cpu":
         return partial(launched, forward), nullcontext()
     from .capture import CapturedSteps

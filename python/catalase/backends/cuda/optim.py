@@ -15,7 +15,14 @@ _MOMENTUM, _NESTEROV = _core.RULES["momentum"], len(_core.RULES)  # the kernel's
 
 
 def optim_step(
-    device: CudaBackend, rule: int, param: Any, grad: Any, first: Any, second: Any, numbers: tuple[Any, ...]
+    device: CudaBackend,
+    rule: int,
+    param: Any,
+    grad: Any,
+    first: Any,
+    second: Any,
+    third: Any,
+    numbers: tuple[Any, ...],
 ) -> None:
     lr, l1, l2, decay, beta1, beta2, eps, count, nesterov = numbers
     lr, keep, step_size, root_scale = rates_of(lr, decay, beta1, beta2, count)
@@ -25,5 +32,5 @@ def optim_step(
         keep = 0.0 if decay else 1.0  # the kernel only needs to know whether weights decay
     numbers = (lr, l1, l2, keep, beta1, beta2, eps, step_size, root_scale)
     code = _NESTEROV if rule == _MOMENTUM and nesterov else rule
-    arrays = (param, grad, first, second, changing, guard)
+    arrays = (param, grad, first, second, third, changing, guard)
     walk(device, "optim.optim_step_f32", param.size, code, *arrays, *map(float, numbers))

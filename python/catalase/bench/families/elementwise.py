@@ -25,6 +25,7 @@ def cases(quick: bool) -> list[Case]:
     out.append(Case(f"embedding, {rows}", 8.0 * n, "GB/s", {"what": "embedding", "n": n}))
     out.append(Case(f"embedding gradient, {rows}", 8.0 * n, "GB/s", {"what": "embedding_gradient", "n": n}))
     out.append(Case(f"Adam, {n} parameters", 28.0 * n, "GB/s", {"what": "adam", "n": n}))
+    out.append(Case(f"AMSGrad, {n} parameters", 36.0 * n, "GB/s", {"what": "amsgrad", "n": n}))
     return out
 
 
@@ -41,8 +42,8 @@ def catalase(case: Case) -> Prepared:
     from ... import ops
 
     x, what = _input(case), case.options["what"]
-    if what == "adam":
-        return _adam_catalase(x)
+    if what in ("adam", "amsgrad"):
+        return _adam_catalase(x, 3 if what == "amsgrad" else 2)
     wide, zeros = x.reshape(-1, 10), np.zeros_like(x)
     labels = _labels(len(wide), 10)
     long = x.reshape(-1, 100)
@@ -60,31 +61,31 @@ def catalase(case: Case) -> Prepared:
     return Prepared(call, lambda: [call()])
 
 
-def _adam_catalase(x: NDArray[Any]) -> Prepared:
+def _adam_catalase(x: NDArray[Any], moments: int) -> Prepared:
     from ... import ops
 
     def fresh() -> tuple[NDArray[Any], ...]:
-        arrays = tuple(ops.empty(x.shape) for _ in range(3))
-        for array, value in zip(arrays, (x, 0, 0), strict=True):
+        arrays = tuple(ops.empty(x.shape) for _ in range(1 + moments))
+        for array, value in zip(arrays, (x, 0, 0, 0), strict=False):
             array[...] = value
         return arrays
 
-    p, m, v = fresh()
+    p, *state = fresh()
 
     def result() -> list[NDArray[Any]]:
-        q, first, second = fresh()
-        ops.adam_step(q, x, first, second, lr=1e-3, step=1)
+        q, *zeros = fresh()
+        ops.adam_step(q, x, *zeros, lr=1e-3, step=1)
         return [q - x]
 
-    return Prepared(lambda: ops.adam_step(p, x, m, v, lr=1e-3, step=10), result)
+    return Prepared(lambda: ops.adam_step(p, x, *state, lr=1e-3, step=10), result)
 
 
 def torch(case: Case) -> Prepared:
     import torch
 
     x, what = torch.from_numpy(_input(case)), case.options["what"]
-    if what == "adam":
-        return _adam_torch(x)
+    if what in ("adam", "amsgrad"):
+        return _adam_torch(x, what == "amsgrad")
     F = torch.nn.functional
     wide, zeros = x.reshape(-1, 10), torch.zeros_like(x)
     labels = torch.from_numpy(_labels(len(wide), 10))
@@ -108,13 +109,13 @@ def torch(case: Case) -> Prepared:
     return Prepared(call, lambda: [call().numpy()])
 
 
-def _adam_torch(x: Any) -> Prepared:
+def _adam_torch(x: Any, amsgrad: bool) -> Prepared:
     import torch
 
     def fresh() -> tuple[Any, Any]:
         p = torch.nn.Parameter(x.clone())
         p.grad = x.clone()
-        return p, torch.optim.Adam([p], lr=1e-3, fused=True)
+        return p, torch.optim.Adam([p], lr=1e-3, fused=True, amsgrad=amsgrad)
 
     _, optimizer = fresh()
 

@@ -208,6 +208,7 @@ class TensorGraph(NetModel):
         deterministic: bool = False,
         checkpoint_interval: int = 1000,
         metrics: Metric | str | Sequence[Metric | str] | None = None,
+        noise: train.Noise | None = None,
     ) -> train.History:
         """Train on a dataset.
 
@@ -229,6 +230,8 @@ class TensorGraph(NetModel):
             Steps between two saves into ``model_dir``; 0 saves at the end only.
         metrics : Metric, str, or list of these, optional
             As in `NetModel.fit`, of the one output.
+        noise : train.Noise, optional
+            Of its settings a graph takes ``weights``; for the rest there are layers such as `Dropout`.
 
         Returns
         -------
@@ -237,7 +240,7 @@ class TensorGraph(NetModel):
         self._ready_to_fit("TensorGraph.fit", restore, checkpoint_interval)
         self._in_order = flag("TensorGraph.fit", "deterministic", deterministic)
         hooks = self._hooks(callbacks, checkpoint_interval)
-        history = super().fit(dataset, nb_epoch, valid, hooks, progress, resume, graph, metrics)
+        history = super().fit(dataset, nb_epoch, valid, hooks, progress, resume, graph, metrics, noise)
         return self._saved(history)
 
     def fit_generator(
