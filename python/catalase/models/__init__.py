@@ -90,4 +90,5 @@ _MODULES = {
     "UNet": "unet",
 }
 
-__getattr__, __dir__ = attach(__name__, ("tensorgraph",), _MODULES)
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = attach(__name__, ("tensorgraph",), _MODULES)

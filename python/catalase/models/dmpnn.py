@@ -60,7 +60,7 @@ class DMPNN(nn.Module):
         rows = self.readout(*self.messages(batch))
         return self.extra(rows if self.norm is None else self.norm(rows), batch)
 
-    def forward(self, batch: GraphBatch) -> Tensor:  # type: ignore[override]
+    def forward(self, batch: GraphBatch) -> Tensor:
         return self.layers(self.fingerprint(batch))
 
 

@@ -63,8 +63,8 @@ class Module:
     def training(self, mode: bool) -> None:
         self._training = mode
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Compute the output; every module writes its own."""
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute the output; every module writes its own, with the arguments that it needs."""
         raise TypeError(f"{type(self).__name__} has no forward method; write one that takes and returns a Tensor")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
