@@ -6,12 +6,12 @@ from typing import ClassVar
 
 from ..autograd import Tensor
 from . import functional
-from .module import Module
+from .module import TensorModule
 
 __all__ = ["ELU", "GELU", "LeakyReLU", "ReLU", "SiLU", "Sigmoid", "Softplus", "Tanh"]
 
 
-class Activation(Module):
+class Activation(TensorModule):
     """A layer that applies the activation ``name`` to each value."""
 
     name: ClassVar[str] = "identity"

@@ -21,11 +21,11 @@ from .batch_norm import BatchNorm
 from .init import LARGEST_SIZE, Initializer, glorot_uniform, random_generator, start_values, zeros
 from .layer_norm import LayerNorm
 from .modes import WATCH
-from .module import Module
+from .module import Module, TensorModule
 from .parameter import Parameter
 
 
-class Linear(Module):
+class Linear(TensorModule):
     """A dense layer: ``activation(x @ w + b)``, fused.
 
     Parameters
@@ -95,7 +95,7 @@ def _draw(
     return start_values(layer, name, initializer, shape, rng)
 
 
-class Dropout(Module):
+class Dropout(TensorModule):
     """Drop values at random while training, scale the others up; pass everything through in inference.
 
     Parameters
@@ -142,14 +142,14 @@ class Dropout(Module):
         return f"Dropout({self.rate})"
 
 
-class Softmax(Module):
+class Softmax(TensorModule):
     """Softmax over the last axis."""
 
     def forward(self, x: Tensor) -> Tensor:
         return functional.softmax(x)
 
 
-class Sequential(Module):
+class Sequential(TensorModule):
     """Layers one after another.
 
     Parameters
