@@ -22,9 +22,12 @@ def application(path: str) -> Flask:
 
     @app.post("/predict")
     def predict():
+        given = request.get_json(silent=True)
+        if not isinstance(given, dict) or "smiles" not in given:
+            return jsonify(error='predict: the body must be JSON such as {"smiles": ["CCO"]}'), 400
         try:
-            found = model.predict_table(request.get_json()["smiles"])
-        except (KeyError, TypeError, ValueError) as error:  # the sentence names the row and says what is wrong
+            found = model.predict_table(given["smiles"])
+        except (TypeError, ValueError) as error:  # a sentence that names the row and says what is wrong
             return jsonify(error=str(error)), 400
         return jsonify(tasks=model.tasks, mean=found.mean.tolist(), low=found.low.tolist(), high=found.high.tolist())
 
