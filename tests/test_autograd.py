@@ -102,6 +102,7 @@ def test_errors():
         (lambda: Tensor(np.arange(3)), TypeError, "int64"),
         (lambda: x + np.ones(2, np.float32), TypeError, "cannot mix float64 and float32"),
         (lambda: where(np.array([True]), 1.0, 2.0), TypeError, "must be a Tensor"),
+        (lambda: np.sin(x), TypeError, "does not support ufuncs"),  # an array would have lost the gradient
     ]:
         with pytest.raises(kind, match=words):
             call()

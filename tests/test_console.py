@@ -83,6 +83,15 @@ def test_names_that_the_terminal_cannot_show_are_escaped(here):
     assert Path("données.csv").is_file()
 
 
+def test_a_user_without_a_name_and_a_home_can_train(here):
+    stranger = "import pwd, os; del os.environ['HOME']; pwd.getpwuid = lambda number: {}['no such user']"
+    line = ["train", "t.csv", "--task", "y", "--splitter", "random", "--model", "ridge", "--out", "m"]
+    code = f"{stranger}; from catalase.commands import main; raise SystemExit(main({line}))"
+    environment = {k: v for k, v in os.environ.items() if k not in ("USER", "LOGNAME", "USERNAME", "MPLCONFIGDIR")}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, env=environment)
+    assert done.returncode == 0 and Path("m/report.html").is_file(), done.stderr
+
+
 def test_a_file_never_takes_the_place_of_a_closed_stream(here):
     (here / "bad.csv").write_text("smiles,y\nCCO,1\nC1CC,1\nCCN,2\n")
     assert shell(f"{COMMAND} {TRAIN}")[0] == 0

@@ -42,6 +42,12 @@ def test_tensors_are_shared_with_pytorch():
     assert ct.from_dlpack(theirs).numpy().ctypes.data == theirs.data_ptr()
 
 
+def test_a_tensor_of_pytorch_is_no_weight_of_an_operation():
+    torch = pytest.importorskip("torch")
+    with pytest.raises(TypeError, match=r"linear: w must be a NumPy array, got Tensor; wrap it in np\.asarray"):
+        ct.ops.linear(np.ones((2, 3), np.float32), torch.ones(2, 3))
+
+
 def test_a_tensor_of_pytorch_that_needs_a_gradient_is_refused():
     torch = pytest.importorskip("torch")
     with pytest.raises(ValueError, match="from_dlpack: x cannot be read where it is: "):

@@ -53,6 +53,19 @@ def several_chunks():
     return library, queries, reference.topk(queries[::23], library, 7)
 
 
+def test_a_similarity_equal_to_the_threshold_is_found():
+    ones = np.packbits(np.tri(33, 64, -1, dtype=bool), axis=1, bitorder="little")  # row n has the first n bits
+    for whole in range(1, 33):
+        index = ct.FingerprintIndex(ones[whole : whole + 1])
+        for common in range(1, whole + 1):
+            for threshold in {common / whole, round(common / whole, 2)}:
+                query = ones[common : common + 1]
+                expected = 0 if common / whole >= threshold else -1
+                assert index.topk(query, 1, threshold)[0] == expected, (common, whole, threshold)
+                plain, _ = ct.ops.tanimoto_topk(query, ones[whole : whole + 1], 1, threshold=threshold)
+                assert plain == expected, (common, whole, threshold)
+
+
 def test_several_chunks(backend, threads):
     """More rows than one chunk, the last one neither full nor empty; more queries than one block."""
     library, queries, expected = several_chunks()

@@ -65,7 +65,13 @@ void optim_step_linear(Rule rule, const OptimArgs<T>& args, Index rows, Index co
                        const MatrixView<const T>& dz) {
   if (rows == 0 || cols == 0) return;
   const Index dense_strip = dense_x.rows < 100 ? kDenseRows : kManyDenseRows;
-  const Index strip = sparse_x != nullptr ? kSparseRows : dense_strip;
+  const bool shared = rows * cols >= 20000;
+  Index strip = sparse_x != nullptr ? kSparseRows : dense_strip, strips = ceil_div(rows, strip);
+  const Index threads = shared ? num_threads() : 1;
+  if (threads > 1 && strips < 4 * threads) {  // equal strips, as many for every thread
+    strip = ceil_div(ceil_div(rows, ceil_div(strips, threads) * threads), Index{8}) * 8;
+    strips = ceil_div(rows, strip);
+  }
   const auto one_strip = [&](Index s) {
     const Index begin = s * strip, end = smaller(begin + strip, rows);
     if (sparse_x != nullptr && sparse_x->cols <= kChainLength && dz.col_stride == 1) {
@@ -93,8 +99,7 @@ void optim_step_linear(Rule rule, const OptimArgs<T>& args, Index rows, Index co
       step_without_memory(rule, args, begin, end, cols, stride, sparse_x, dense_x, dz);
     }
   };
-  const Index strips = ceil_div(rows, strip);
-  if (rows * cols < 20000) {
+  if (!shared) {
     for (Index s = 0; s < strips; ++s) one_strip(s);
   } else {
     const Index tasks = smaller(strips, 16 * num_threads());

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import os
 
 import pytest
 
@@ -144,6 +145,11 @@ def test_damaged_tables_are_one_sentence_and_leave_no_output(model, tmp_path, ca
         error = capsys.readouterr().err
         assert words in error and "Errno" not in error and error.count("\n") == 1, error
         assert not (tmp_path / "out.csv").exists()
+
+
+def test_a_result_may_have_a_name_that_is_no_utf8(model, table, tmp_path, capsys):
+    assert main(["predict", str(model), str(table), "-o", os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.csv")]) == 0
+    assert os.path.isfile(os.fsencode(tmp_path) + b"/caf\xe9.csv")
 
 
 def test_cells_pass_through_as_they_are(model, tmp_path):

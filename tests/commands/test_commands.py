@@ -105,6 +105,14 @@ def test_every_module_of_the_folder_is_the_command_of_its_name():
         assert parser.get_default("run") is module.run
 
 
+def test_every_option_says_what_it_does_and_its_default():
+    for command, parser in parsers().items():
+        for action in parser._actions:
+            assert action.help and action.help[0] != "(", f"{command} {action.dest}"
+            plain = action.default in (None, False, [], argparse.SUPPRESS) or not action.option_strings
+            assert plain or "default" in action.help, f"{command} {action.dest}"
+
+
 def test_the_help_of_the_bench_names_the_families(capsys):
     with pytest.raises(SystemExit):
         main(["bench", "--help"])

@@ -40,6 +40,8 @@ def read(path):
                 ct.feat.RDKitFingerprint(16),
             ),
         ),
+        (["--features", "chiral-ecfp", "--size", "64"], ct.feat.CircularFingerprint(size=64, chiral=True)),
+        (["--features", "fcfp", "--size", "64"], ct.feat.CircularFingerprint(size=64, features=True)),
         (["--features", "MolWt, TPSA"], ct.feat.Descriptors(["MolWt", "TPSA"])),
         (
             ["--features", "TPSA,counts,all-descriptors", "--size", "8"],

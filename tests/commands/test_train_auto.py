@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 
 import numpy as np
 import pytest
@@ -101,9 +102,17 @@ def test_screen_adds_them_to_the_hits_with_shards_too(folder, tmp_path):
     assert (tmp_path / "merged.csv").read_bytes() == out.read_bytes()
 
 
-def test_evaluate_takes_the_model(folder, capsys):
+def test_evaluate_says_where_molecules_of_the_training_make_the_scores_too_good(folder, tmp_path, capsys):
     assert main(["evaluate", str(folder / "model"), str(folder / "export.txt")]) == 0
-    assert "export.txt" in capsys.readouterr().out
+    said = re.search(r"(\d+) of (\d+) molecules have the fingerprint of a training molecule", capsys.readouterr().out)
+    split = [row["part"] for row in read(folder / "model" / "split.csv")]
+    assert split.count("train") <= int(said[1]) <= int(said[2]) == 163, (
+        "rows with a cell that could not be read are molecules, too"
+    )
+    with open(tmp_path / "new.csv", "w") as file:
+        file.write("SMILES;pAct\nC1CCCCCCCCC1;5\nFC(F)(F)C(Cl)Br;6\n")
+    assert main(["evaluate", str(folder / "model"), str(tmp_path / "new.csv")]) == 0
+    assert "training molecule" not in capsys.readouterr().out
 
 
 def test_what_the_model_is_worth_is_printed_beside_the_baselines(folder, tmp_path, capsys):

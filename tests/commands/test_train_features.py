@@ -92,7 +92,8 @@ def test_large_tables_are_not_searched_unasked(here, capsys, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "features", ["counts", "descriptors", "counts,descriptors", "MolWt,TPSA,ecfp", "maccs", "paths,torsions"]
+    "features",
+    ["counts", "descriptors", "counts,descriptors", "MolWt,TPSA,ecfp", "maccs", "paths,torsions", "chiral-ecfp,fcfp"],
 )
 def test_other_features_travel_with_the_model(here, capsys, features):
     trained(capsys, "clean.csv", *TRAIN, "--features", features)
@@ -106,6 +107,14 @@ def test_other_features_travel_with_the_model(here, capsys, features):
     assert np.array_equal(told, model.predict([text for text, _ in PLAIN])[:, 0])
     assert main(["screen", "m", "clean.csv", "-o", "h.csv", "--top", "24"]) == 0
     assert main(["evaluate", "m", "clean.csv"]) == 0
+
+
+def test_enantiomers_are_told_apart_where_that_is_asked_for(here, capsys):
+    pair = ["C[C@H](N)C(=O)O", "C[C@@H](N)C(=O)O"]
+    for features, same in (("ecfp", True), ("chiral-ecfp", False)):
+        trained(capsys, "clean.csv", *TRAIN, "--features", features)
+        left, right = ct.models.load("m").predict(pair)
+        assert np.array_equal(left, right) == same, features
 
 
 def test_descriptors_are_scaled_by_the_training_part_alone(here, capsys):

@@ -31,6 +31,12 @@ def test_raise_is_the_default_and_names_the_row(table):
         loader(["a"]).create_dataset(table)
 
 
+def test_a_table_without_labels_is_features_alone(tmp_path):
+    (tmp_path / "t.csv").write_text("smiles\nCCO\nCC\n")
+    data = loader([]).create_dataset(tmp_path / "t.csv")
+    assert data.X.shape == (2, 64) and data.y.shape == data.w.shape == (2, 0)
+
+
 @pytest.mark.filterwarnings("ignore:CSVLoader")
 def test_drop_and_mask(table):
     dropped = loader().create_dataset(table, errors="drop")

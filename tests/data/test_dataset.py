@@ -86,6 +86,17 @@ def test_disk_dataset_round_trip(tmp_path):
     assert len(list((tmp_path / "d").glob("*.npy"))) == 4 and len(list((tmp_path / "d").iterdir())) == 5
 
 
+def test_weights_on_disk_are_read_only_or_a_change_is_seen_by_all(tmp_path):
+    data = make(300)
+    one = DiskDataset.create(tmp_path / "one", [data])
+    with pytest.raises(ValueError, match="read-only"):
+        one.w[0] = 0
+    several = DiskDataset.create(tmp_path / "several", [data.select(range(200)), data.select(range(200, 300))])
+    several.w[:2] = 7
+    weights = next(iter(several.iterbatches(4, deterministic=True)))[2]
+    assert (several.w[:2] == 7).all() and (weights[:2] == 7).all() and not (weights[2:] == 7).any()
+
+
 def test_a_shard_or_manifest_that_was_altered_is_seen(tmp_path):
     DiskDataset.create(tmp_path / "d", [make(50)])
     shard = next((tmp_path / "d").glob("X-*.npy"))

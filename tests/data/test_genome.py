@@ -35,6 +35,7 @@ def test_fasta(tmp_path, monkeypatch, block, zipped):
         (b"\n\n", "holds no sequence"),
         (b"> \nACG", "a header without a name"),
         (b">a\nAC\xd0\xa1", "byte 0xD0 at position 2"),
+        (b";a comment\n>a\nACGT\n", "does not begin with '>'"),
         (gzip.compress(b">a\nACGT" * 99, mtime=0)[:-9], "damaged or cut short"),
     ],
 )
@@ -42,6 +43,13 @@ def test_fasta_that_is_refused(tmp_path, content, words):
     (tmp_path / "a").write_bytes(content)
     with pytest.raises(ValueError, match=words):
         list(read_fasta(tmp_path / "a"))
+
+
+def test_a_comment_within_a_sequence_is_no_letters(tmp_path):
+    (tmp_path / "a").write_text(">a\n;a comment\nACGT\n")
+    (record,) = read_fasta(tmp_path / "a")
+    with pytest.raises(ValueError, match=r"byte 0x3B \(';'\) at position 0"):
+        ct.ops.one_hot_dna(record.sequence)
 
 
 def test_files_that_are_not_there(tmp_path):
@@ -66,6 +74,7 @@ def test_bed(tmp_path):
         ("chr1\t3\tx", "needs whole numbers as start and stop, got '3' and 'x'"),
         ("chr1\t3\t2", "needed 0 <= start <= stop"),
         ("chr1\t-1\t2", "needed 0 <= start"),
+        ("chrom\tstart\tend", "line 2 .*whole numbers as start and stop, got 'start' and 'end'"),
     ],
 )
 def test_bed_that_is_refused(tmp_path, line, words):
@@ -102,6 +111,7 @@ def test_intervals_beyond_the_chromosome(start, stop, strand):
         ([("c", 0, 3)], {"length": 2}, ValueError, "interval 0 has 3 letters where 2"),
         ([("c", 2, 5)], {}, ValueError, r"c has the byte 0x2A \('\*'\) at position 4"),
         ([("c", 2, 3)], {"outside": "wrap"}, ValueError, "outside must be"),
+        ("peaks.bed", {}, TypeError, r"must be a list, got the name of a file; give read_bed\(path\)"),
     ],
 )
 def test_intervals_that_are_refused(intervals, options, kind, words):

@@ -379,6 +379,18 @@ def test_colour_is_not_read_as_numbers(tmp_path):
             make()
 
 
+@pytest.mark.parametrize(
+    ("name", "mode", "channels"),
+    [("a.jpg", "CMYK", 3), ("a.tif", "YCbCr", 3), ("a.tif", "LAB", 3), ("a.png", "LA", 4), ("a.png", "RGBA", 4)],
+)
+def test_other_colour_spaces_become_colour(tmp_path, rng, name, mode, channels):
+    colour = Image.fromarray(rng.integers(0, 256, (8, 8, 3), np.uint8)).convert(mode)
+    colour.save(tmp_path / name)
+    with Image.open(tmp_path / name) as saved:
+        expected = np.asarray(saved.convert("RGBA" if channels == 4 else "RGB"))
+    assert np.array_equal(ImageDataset([tmp_path / name]).X[0], expected)
+
+
 def test_the_first_of_two_pictures_that_are_one(tmp_path, rng):
     first, second = (Image.fromarray(rng.integers(0, 256, (8, 8), np.uint8)) for _ in range(2))
     first.save(tmp_path / "copies.tif", save_all=True, append_images=[second], tiffinfo={})

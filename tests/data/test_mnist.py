@@ -145,3 +145,12 @@ def test_files_in_folders_of_their_names(folder):
     found = mnist.read_data_sets(folder, validation_size=0)
     np.testing.assert_array_equal(found.train.images, expected.train.images)
     np.testing.assert_array_equal(found.test.labels, expected.test.labels)
+
+
+def test_files_whose_names_have_a_point(folder):
+    expected = mnist.read_data_sets(folder, validation_size=0)
+    for file in list(folder.iterdir()):
+        file.rename(folder / file.name.replace("-idx", ".idx"))
+    found = mnist.read_data_sets(folder, validation_size=0)
+    np.testing.assert_array_equal(found.train.images, expected.train.images)
+    np.testing.assert_array_equal(found.test.labels, expected.test.labels)

@@ -87,7 +87,7 @@ def solubilities():
     """SMILES and labels of ESOL where it is, else of alkanes and their alcohols."""
     path = os.path.join(os.environ.get("CATALASE_DATA_DIR", ""), "delaney-processed.csv")
     if not os.path.exists(path):
-        smiles = ["C" * n + end for n in range(1, 40) for end in ("", "O", "N", "c1ccccc1")]
+        smiles = ["C" * n + end for n in range(1, 160) for end in ("", "O", "N", "c1ccccc1")]
         return smiles, np.array([-len(text) / 10 for text in smiles], np.float32)
     with open(path, encoding="utf-8") as file:
         rows = list(csv.DictReader(file))

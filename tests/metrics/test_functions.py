@@ -162,6 +162,14 @@ def test_correlation_of_a_constant_is_nan(function: Callable[..., float], case: 
         assert np.isnan(function(*case))
 
 
+def test_the_score_of_a_constant_does_not_depend_on_the_rounding_of_its_mean() -> None:
+    for count in range(2, 200):
+        true, pred = np.full(count, 7.3), np.full(count, 7.2)
+        assert metrics.r2_score(true, pred) == 0 and metrics.r2_score(true, true) == 1
+    weight = np.append(np.full(199, 0.3), 0.0)
+    assert metrics.r2_score(np.append(np.full(199, 7.3), 5.0), np.full(200, 7.2), weight) == 0
+
+
 EVERY = [pair[0] for pair in RANKING + CLASSES + REGRESSION] + [metrics.pearson_r2_score, metrics.spearman_score]
 
 

@@ -91,6 +91,14 @@ def test_equal_molecules_and_scaffolds_are_never_in_two_folds(compounds):
     assert all(len(numbers) == 1 for numbers in scaffolds.values())
 
 
+def test_a_salt_goes_with_its_base_though_its_scaffold_is_another():
+    smiles = ["NCC1CCCCC1", "NCC1CCCCC1.OC(=O)c1ccccc1", "[NH3+]CC1CCCCC1.[O-]C(=O)c1ccccc1", "OCC1CCCCC1", "Cc1ccccc1"]
+    blocks = MoleculeBlocks().featurize(smiles)
+    groups = folds.grouped(smiles, folds.same_molecules(smiles, blocks), "scaffold").tolist()
+    assert ct.chem.scaffold(smiles[:2])[0] != ct.chem.scaffold(smiles[:2])[1]
+    assert groups[0] == groups[1] == groups[2] == groups[3] != groups[4]
+
+
 def test_folds_are_of_like_size_and_follow_from_the_seed():
     groups = np.repeat(np.arange(80), np.repeat(np.arange(1, 41), 2))
     first, again, other = (folds.folds_of(groups, 5, seed) for seed in (0, 0, 1))
@@ -260,6 +268,7 @@ def test_forests_and_graph_nets_learn_and_are_saved(compounds, tmp_path):
             {"task": "classification"},
             "all labels of task 0 are 1, so there is nothing to learn",
         ),
+        (["CCO"] * 20, [1.5] * 20, {}, "all labels of task 0 are 1.5, so there is nothing to learn"),
         (["CCO"] * 20, range(20), {"task": "classification"}, 'must be 0 and 1, got 2; give task="regression"'),
         (["CCO"] * 20, range(20), {}, "all molecules are of one scaffold"),
         (["CCO"] * 20, range(20), {"splitter": "random"}, "all molecules are of one kind"),

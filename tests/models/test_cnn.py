@@ -166,6 +166,7 @@ def test_one_hot_labels_are_one_task(digits):
 
 
 IMAGES = np.zeros((4, 6, 6), np.float32)
+SEQUENCES = ct.data.SequenceDataset([np.zeros((7, 4), np.float32), np.zeros((9, 4), np.float32)], np.array([1.0, 0.0]))
 
 
 @pytest.mark.parametrize(
@@ -194,6 +195,9 @@ IMAGES = np.zeros((4, 6, 6), np.float32)
         (lambda: CNN(1, 1, 2).predict(IMAGES.astype(str)), TypeError, "numbers"),
         (lambda: CNN(1, 1, 2).predict(IMAGES + np.inf), ValueError, "not finite at row 0"),
         (lambda: CNN(1, 1, 2).fit(IMAGES), TypeError, "needs a dataset"),
+        (lambda: CNN(1, 4, 1).fit(SEQUENCES), TypeError, "CNN.fit: .*got a SequenceBatch; cut or pad .* to one length"),
+        (lambda: CNN(1, 4, 1).predict(SEQUENCES), TypeError, "CNN.predict: .*cut or pad sequences to one length"),
+        (lambda: CNN(1, 4, 1).predict(list(SEQUENCES.X)), ValueError, "rows of X are of different lengths"),
         (lambda: CNN(1, 1, 2).fit(ct.data.NumpyDataset(IMAGES, np.full(4, 2.0))), ValueError, "from 0 to 1"),
         (lambda: CNN(1, 1, 2).fit(ct.data.NumpyDataset(IMAGES[:0], np.zeros(0))), ValueError, "empty"),
         (lambda: ResNetClassifier(1, 1, blocks=0), ValueError, "blocks"),

@@ -77,6 +77,18 @@ def test_means_and_deviations_are_the_definition(data, rng):
     assert np.array_equal(model.predict(new[9:10]), quick[9:10])
 
 
+@pytest.mark.parametrize("descriptors", [0, 20])
+def test_coefficients_of_both_signs_cancel_in_predictions_too(rng, descriptors):
+    counts = rng.poisson(3, (1500, 60))
+    X = np.hstack([counts, rng.standard_normal((1500, descriptors)) * 0.3])
+    y = counts @ rng.standard_normal((60, 1)) / np.sqrt(180)
+    model = models.TanimotoGP(1, X.shape[1], 60, seed=0)
+    model.fit(ct.data.NumpyDataset(X[:1200], y[:1200]))
+    assert abs(model._arrays["coefficients"]).sum() > 400
+    difference = model.predict(X[1200:]) - model.predict_uncertainty(X[1200:])[0]
+    assert abs(difference).max() < 4e-6  # sums in float32 differ by more than 1e-5
+
+
 def test_groups_are_left_out_as_if_their_labels_were_missing(data):
     model = fitted(data)
     groups = np.arange(N) % 7

@@ -283,6 +283,24 @@ def test_a_dataset_that_is_mostly_zeros_is_compressed_once_with_the_same_bits(rn
         assert np.array_equal(array, nets[1].module.state_dict()[name]), name
 
 
+def test_numbers_in_the_other_byte_order_are_the_same_numbers(data):
+    y = np.nan_to_num(data.y)
+    own, other = classifier(), classifier()
+    own.fit(ct.data.NumpyDataset(data.X, y), nb_epoch=2)
+    other.fit(ct.data.NumpyDataset(data.X.astype(">f4"), y.astype(">f8")), nb_epoch=2)
+    assert np.array_equal(other.predict(data.X.astype(">f4")), own.predict(data.X))
+
+
+def test_a_constant_label_is_its_own_prediction(data):
+    target = ct.data.NumpyDataset(data.X, np.full((120, 1), 7.3))
+    normal = ct.trans.NormalizationTransformer(transform_y=True, dataset=target)
+    model = models.MultitaskRegressor(1, 40, layer_sizes=[8], seed=0)
+    model.fit(normal.transform(target), nb_epoch=30)
+    found = model.predict(data.X, [normal])
+    assert np.allclose(found, 7.3, atol=0.5)
+    assert model.evaluate(target, ct.metrics.Metric(ct.metrics.r2_score), [normal]) == {"r2_score": 0}
+
+
 def test_labels_that_are_all_missing_are_refused(rng):
     X = rng.standard_normal((5, 4)).astype(np.float32)
     model = models.MultitaskRegressor(1, 4, layer_sizes=[3])

@@ -164,3 +164,11 @@ def test_a_picture_of_the_hits(model, tmp_path):
     assert png.read_bytes()[:4] == b"\x89PNG"
     with pytest.raises(ValueError, match="no hits to draw"):
         Hits([]).to_png(png)
+
+
+def test_a_picture_has_rank_name_and_score_below_each_hit(model, tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr("catalase.chem.drawing.molecule_grid", lambda path, molecules, legends: drawn.extend(legends))
+    hits = screen(model, write_smi(tmp_path / "l.smi", library(30)), 3)
+    hits.to_png(tmp_path / "h.png")
+    assert drawn == [f"{i + 1}  {hits.ids[i]}  {hits.scores[i]:.4g}" for i in range(3)] and all(hits.ids)

@@ -66,6 +66,21 @@ def test_early_stopping_restores_the_best_weights_to_the_bit(data):
     assert all(np.array_equal(a, b) for a, b in zip(model.state_dict().values(), seen[best][1].values(), strict=True))
 
 
+def test_the_best_weights_come_back_when_all_epochs_were_run_too(data):
+    seen = []
+
+    class Spy(train.Callback):
+        def on_epoch_end(self, state):
+            seen.append((state.logs["valid_loss"], state.module.state_dict()))
+
+    few = data.select(range(8))  # overfitted at once
+    stopper = train.EarlyStopping(patience=1000)
+    model, history = run(few, 60, [Spy(), stopper], valid=data.select(range(60, 90)))
+    best = int(np.argmin([loss for loss, _ in seen]))
+    assert len(history) == 60 and stopper.best_epoch == best < 59
+    assert all(np.array_equal(a, b) for a, b in zip(model.state_dict().values(), seen[best][1].values(), strict=True))
+
+
 @pytest.mark.parametrize("killed_after", [1, 4, 5])
 def test_a_resumed_run_gives_the_bits_of_an_uninterrupted_one(data, tmp_path, killed_after):
     class Kill(train.Callback):

@@ -110,7 +110,9 @@ def draw(
     for position, (item, text, mark) in enumerate(zip(items, texts, marks, strict=True)):
         molecule, reason = read_molecule(item)
         if reason and errors == "raise":
-            raise refusal("draw", item, Failure(position, item_text(item), reason), len(items), "a blank")
+            raise refusal(
+                "draw", item, Failure(position, item_text(item), reason), len(items), "gives a blank in its place"
+            )
         if reason and errors == "drop":
             continue
         molecules.append(molecule)

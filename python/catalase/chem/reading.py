@@ -131,7 +131,7 @@ def read(smiles: Sequence[Any], *, errors: Errors = "raise", return_report: bool
         if reason:
             failures.append(Failure(position, item_text(item), reason))
             if errors == "raise":
-                raise refusal("read", item, failures[-1], len(items), "None")
+                raise refusal("read", item, failures[-1], len(items), "gives None in its place")
     result: list[Any] = [molecules]
     if errors == "drop":
         kept = [position for position, molecule in enumerate(molecules) if molecule is not None]
@@ -158,12 +158,15 @@ def item_text(item: Any) -> str:
     return item if isinstance(item, str) else repr(item)[:200]
 
 
-def refusal(function: str, item: Any, failure: Failure, total: int, masked: str) -> Exception:
-    """Return the error of a molecule that cannot be read; ``masked`` is what ``errors="mask"`` gives instead of it."""
+def refusal(
+    function: str, item: Any, failure: Failure, total: int, masked: str = "gives it a row of zeros", drop: bool = True
+) -> Exception:
+    """Return the error of a molecule that cannot be read; ``masked`` is what ``errors="mask"`` does, ``drop`` whether the
+    function has ``errors="drop"``."""
     kind = ValueError if isinstance(item, str) else TypeError
+    remedy = f"errors='mask' {masked}" + (", errors='drop' leaves it out" if drop else "")
     return kind(
-        f"{function}: molecule {failure.position} of {total} ({failure.text[:80]!r}) cannot be read: {failure.reason}; "
-        f"errors='mask' gives {masked} in its place, errors='drop' leaves it out"
+        f"{function}: molecule {failure.position} of {total} ({failure.text[:80]!r}) cannot be read: {failure.reason}; {remedy}"
     )
 
 

@@ -220,7 +220,7 @@ def standardize(
         if forms[-1].reason:
             failures.append(Failure(position, item_text(item), forms[-1].reason))
             if errors == "raise":
-                raise refusal("standardize", item, failures[-1], len(items), "''")
+                raise refusal("standardize", item, failures[-1], len(items), "gives '' in its place")
     kept = [i for i, form in enumerate(forms) if errors != "drop" or not form.reason]
     part = [forms[i] for i in kept]
     result = Standardized(part, kept, None if values is None else values[kept], names)

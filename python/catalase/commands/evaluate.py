@@ -56,13 +56,20 @@ def run(options: argparse.Namespace) -> int:
     for line in table.summary:
         console.print(line)
     unreadable.check_share(table.report, table.lost)
+    known = 0
     if isinstance(model, models.AutoModel):
         from ..workflow import readable
 
         table = readable(table)
         dataset = table.molecules()
+        known = int((model.nearest_similarity(dataset) == 1).sum()) if len(dataset) else 0
     else:
         dataset, table = table.dataset(model.featurizer)
     unreadable.check_share(table.report, table.lost)
     tables.print_scores(console, model, [(Path(options.table).name, dataset)])
+    if known:
+        console.print(
+            f"{known:,} of {len(dataset):,} molecules have the fingerprint of a training molecule, which makes the scores "
+            "better than they are for new molecules"
+        )
     return exit_code(unreadable.tell(console, table.report, table.lost), options)

@@ -63,10 +63,18 @@ def add(commands: Commands) -> None:
         action=argparse.BooleanOptionalAction,
         help="labels are classes 0 and 1, or numbers (default: classes, if all labels of all tasks are 0 and 1)",
     )
-    parser.add_argument("--splitter", choices=["scaffold", "random", "index"], default="scaffold")
+    parser.add_argument(
+        "--splitter",
+        choices=["scaffold", "random", "index"],
+        default="scaffold",
+        help="what holds test molecules out: whole scaffolds, as molecules of a new series are; chance; or their place in the "
+        "table, the last ones (default: %(default)s)",
+    )
     parser.add_argument("--out", type=output_path, required=True, help="folder for the model")
     parser.add_argument("--force", action="store_true", help="replace a model that is there")
-    parser.add_argument("--seed", type=whole_number(0, 2**63 - 1), default=0)
+    parser.add_argument(
+        "--seed", type=whole_number(0, 2**63 - 1), default=0, help="same seed, same model (default: %(default)s)"
+    )
     parser.add_argument(
         "--model",
         choices=["auto", "gp", "forest", "knn", "ridge", "dense", "graph", "sequence"],
@@ -124,19 +132,23 @@ def add(commands: Commands) -> None:
     net.add_argument(
         "--dropout",
         type=number(lambda v: 0 <= v < 1, "0 or more and below 1"),
-        help="(default: 0.5; 0 for --model graph, 0.3 for sequence)",
+        help="share of the units that each training step leaves out (default: 0.5; 0 for --model graph, 0.3 for sequence)",
     )
     net.add_argument(
         "--learning-rate",
         type=number(lambda v: v > 0, "above 0"),
-        help="for --model graph the highest of its course (default: 0.001; 0.002 for --model sequence)",
+        help="of the optimizer; for --model graph the highest of its course (default: 0.001; 0.002 for --model sequence)",
     )
     net.add_argument(
         "--weight-decay",
         type=number(lambda v: v >= 0, "0 or more"),
         help="L2 penalty on the weights of the dense net (default: 0)",
     )
-    net.add_argument("--batch-size", type=whole_number(1), help="(default: 100; 64 for --model graph and sequence)")
+    net.add_argument(
+        "--batch-size",
+        type=whole_number(1),
+        help="rows of a training step (default: 100; 64 for --model graph and sequence)",
+    )
     add_table_options(parser)
     add_label_options(parser, transforms=True)
 

@@ -55,7 +55,8 @@ def atoms(
         the beginning of its bonds too). For nets. The contributions sum to the linear part of the prediction.
         "exact": a decomposition of the prediction into the bits, divided evenly likewise. For `RidgeRegression` (coefficient
         times feature) and `TanimotoGP` (each training molecule's similarity, divided among the features in common). The
-        contributions sum to the prediction less its base within 1e-5.
+        contributions sum to the prediction less its base within 1e-5; of a `TanimotoGP` with descriptors
+        that is the mean of ``predict_uncertainty``, since ``predict`` has covariances of float32.
         By default "masking".
     task : int
         The number of the task.
@@ -122,7 +123,7 @@ def atoms(
             if reason:
                 failures.append(Failure(i, item_text(items[i]), reason))
                 if errors == "raise":
-                    raise refusal(where, items[i], failures[-1], len(items), "None")
+                    raise refusal(where, items[i], failures[-1], len(items), "gives None in its place", drop=False)
                 continue
             places.append(i)
             molecules.append(molecule)

@@ -71,7 +71,8 @@ def r2_score(y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
         return warn_undefined("r2_score: fewer than two rows, so the score is undefined (nan)")
     residual = np.average((true - pred) ** 2, weights=weight)
     total = np.average((true - np.average(true, weights=weight)) ** 2, weights=weight)
-    if total == 0:
+    counted = true if weight is None else true[weight != 0]
+    if total == 0 or (counted == counted[:1]).all():  # the mean of equal numbers may be one digit off
         return 1.0 if residual == 0 else 0.0
     return float(1 - residual / total)
 

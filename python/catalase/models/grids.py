@@ -104,6 +104,11 @@ class GridModel(NetModel):
         return self.module.summary(None if grid is None else (*grid, self.n_features))
 
     def _check_shape(self, where: str, X: NDArray[Any]) -> NDArray[Any]:
+        if X.dtype.hasobject:  # the batches of a dataset of another kind
+            raise TypeError(
+                f"{where}: X must be arrays of one shape, got a {type(X.flat[0]).__name__ if X.size else 'list'}; cut or pad "
+                "sequences to one length, or take a model of sequences such as SequenceRegressor"
+            )
         without = self.n_features == 1 and X.ndim == self.dims + 1
         if not without and (X.ndim != self.dims + 2 or X.shape[-1] != self.n_features):
             extra = " (the last axis may be left out)" if self.n_features == 1 else ""

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from .. import _core
 from .._internal.numbers import choice, flag, shown
 from .._internal.report import Failure, Report
-from ..chem.reading import read_molecule, spelling_of
+from ..chem.reading import read_molecule, refusal, spelling_of
 from .descriptor_patterns import patterns
-from .ecfp import CHUNK, NOT_TEXT, binaries_of, check_molecules, refusal, text_of, threads_of
+from .ecfp import CHUNK, NOT_TEXT, binaries_of, check_molecules, text_of, threads_of
 
 if TYPE_CHECKING:
     from .._internal.outcomes import Errors, InPlace, Numbers, Values

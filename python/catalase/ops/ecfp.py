@@ -18,7 +18,7 @@ from .. import _core
 from .._internal.numbers import choice, flag, shown, whole_number
 from .._internal.report import Failure, Report
 from ..backends import backend_named
-from ..chem.reading import MAX_RDKIT_ATOMS, partial_molecule, read_molecule, valence_reason
+from ..chem.reading import MAX_RDKIT_ATOMS, partial_molecule, read_molecule, refusal, valence_reason
 
 if TYPE_CHECKING:
     from .._internal.outcomes import CSR, Counts, Dense, Errors, InPlace, Numbers, Packed
@@ -500,15 +500,6 @@ def fill_by_rdkit(
             bits = _bits(generator, molecules, output == "counts", rows.shape[1], threads)
             rows[kept] = np.unpackbits(bits, axis=1, bitorder="little") if output == "dense" else bits
     return failures, failed, n_partial
-
-
-def refusal(function: str, item: Any, failure: Failure, total: int) -> Exception:
-    """Return the error for a molecule that cannot be read."""
-    kind = ValueError if isinstance(item, str) else TypeError
-    return kind(
-        f"{function}: molecule {failure.position} of {total} ({failure.text[:80]!r}) cannot be read: {failure.reason}; "
-        "errors='mask' gives it a row of zeros, errors='drop' leaves it out"
-    )
 
 
 def text_of(item: Any) -> str:

@@ -781,7 +781,7 @@ def _read(smiles: list[Any], left: list[int], errors: str) -> tuple[dict[int, An
             continue
         failure = Failure(i, item_text(smiles[i]), reason)
         if errors == "raise":
-            raise refusal("mol_graphs", smiles[i], failure, len(smiles), "a graph without atoms")
+            raise refusal("mol_graphs", smiles[i], failure, len(smiles), "gives a graph without atoms in its place")
         failures.append(failure)
     return molecules, failures
 

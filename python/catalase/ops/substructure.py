@@ -16,8 +16,8 @@ from .. import _core
 from .._internal.numbers import choice, flag
 from .._internal.report import Failure, Report
 from ..chem.queries import MAX_SMARTS_LENGTH, compared_smarts, query_of
-from ..chem.reading import read_molecule
-from .ecfp import CHUNK, binaries_of, check_molecules, refusal, text_of, threads_of
+from ..chem.reading import read_molecule, refusal
+from .ecfp import CHUNK, binaries_of, check_molecules, text_of, threads_of
 
 _COMPILED = _core.SMARTS_STATUSES["compiled"]
 _LEFT = {"match": _core.MATCH_LEFT, "count": _core.COUNT_LEFT, "atoms": _core.COUNT_LEFT}

@@ -25,7 +25,8 @@ def add_feature_options(parser: Any, *, default: str, asked: bool = False) -> No
         metavar="NAMES",
         type=list_of(name),
         default=None if asked else [default],
-        help="with commas between them: ecfp (bits of circular fingerprints), counts (how often each occurs), maccs (keys), "
+        help="with commas between them: ecfp (bits of circular fingerprints), counts (how often each occurs), chiral-ecfp "
+        "(bits that tell enantiomers apart), fcfp (bits of what atoms do, such as accepting hydrogen bonds), maccs (keys), "
         "atom-pairs, torsions and paths (bits), descriptors (the 97 that cost little), all-descriptors (RDKit's 217), or "
         f"names of descriptors such as MolWt,TPSA (default: {default})",
     )
@@ -52,6 +53,8 @@ def featurizer_of(options: argparse.Namespace) -> Featurizer:
     make: dict[str, Callable[[], Featurizer]] = {
         "ecfp": lambda: feat.CircularFingerprint(radius=radius, size=size),
         "counts": lambda: feat.CircularFingerprint(radius=radius, size=size, is_counts_based=True),
+        "chiral-ecfp": lambda: feat.CircularFingerprint(radius=radius, size=size, chiral=True),
+        "fcfp": lambda: feat.CircularFingerprint(radius=radius, size=size, features=True),
         "maccs": feat.MACCSKeysFingerprint,
         "atom-pairs": lambda: feat.AtomPairFingerprint(size=size),
         "torsions": lambda: feat.TopologicalTorsionFingerprint(size=size),

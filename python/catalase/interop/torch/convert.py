@@ -136,12 +136,11 @@ class _Out:
             _fill(made.running_var, layer.running_var)
             return [made, *_activation(layer.activation)]
         if kind is nn.LayerNorm and not self.dims and not self.channels:
-            made = torch.nn.LayerNorm(
-                layer.normalized_shape, layer.eps, layer.gamma is not None, layer.beta is not None
-            )
+            flags = (layer.gamma is not None, layer.beta is not None)
+            norm = torch.nn.LayerNorm(layer.normalized_shape, layer.eps, *flags)
             if layer.gamma is not None:
-                _set(made, layer.gamma, layer.beta)
-            return [made]
+                _set(norm, layer.gamma, layer.beta)
+            return [norm]
         if kind in _RECURRENT:
             return [_recurrent(layer)]
         named = getattr(layer, "name", None) or getattr(layer, "activation", None)

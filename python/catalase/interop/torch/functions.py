@@ -42,7 +42,7 @@ def function(op: str | Callable[..., Any], *, keeps_output: bool = True) -> Call
     Raises
     ------
     TypeError
-        For a ``op`` that is neither, and for layers of Catalase, whose parameters PyTorch's optimizers would not see.
+        For an ``op`` that is neither, and for layers of Catalase, whose parameters PyTorch's optimizers would not see.
     ValueError
         For an unknown name.
 

@@ -23,7 +23,8 @@ class _Recurrent:
     def forward(self, input: Any, hx: Any = None) -> Any:
         """Return the output and the last state, as PyTorch's layer does; a PackedSequence gives a PackedSequence."""
         layer: Any = self
-        packed, lengths = isinstance(input, PackedSequence), None
+        packed = isinstance(input, PackedSequence)
+        lengths: Any = None
         x = input
         if packed:
             x, lengths = pad_packed_sequence(input, batch_first=layer.batch_first)

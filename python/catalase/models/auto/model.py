@@ -235,7 +235,7 @@ class AutoModel(Model):
         where = "AutoModel.fit"
         smiles, labels, tasks = _given(where, dataset, y)
         mode = _mode(where, self.task, labels)
-        _check_labels(where, labels, tasks, mode)
+        _check_labels(where, labels, tasks)
         used = np.flatnonzero((~np.isnan(labels)).any(axis=1))
         kept = [smiles[row] for row in used.tolist()]
         labels = labels[used]
@@ -590,12 +590,12 @@ def _mode(where: str, task: str | None, labels: _FLOATS) -> str:
     return task or ("classification" if classes and len(set(known.tolist())) == 2 else "regression")
 
 
-def _check_labels(where: str, labels: _FLOATS, tasks: Sequence[str], mode: str) -> None:
+def _check_labels(where: str, labels: _FLOATS, tasks: Sequence[str]) -> None:
     for name, column in zip(tasks, labels.T, strict=True):
         known = column[~np.isnan(column)]
         if len(known) < _FEWEST:
             raise ValueError(f"{where}: {name} has {len(known)} labels; {_FEWEST} or more are needed to learn from")
-        if mode == "classification" and len(set(known.tolist())) < 2:
+        if (known == known[0]).all():
             raise ValueError(f"{where}: all labels of {name} are {known[0]:g}, so there is nothing to learn")
 
 
