@@ -115,4 +115,5 @@ __all__ = [
     "trans",
 ]
 
-__getattr__, __dir__ = attach(__name__, _SUBMODULES, _ATTRIBUTES)
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = attach(__name__, _SUBMODULES, _ATTRIBUTES)

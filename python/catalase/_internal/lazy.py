@@ -13,6 +13,9 @@ def attach(
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """Return a package's ``__getattr__`` and ``__dir__``.
 
+    A package imports the same names under ``if TYPE_CHECKING:`` and calls this under ``if not TYPE_CHECKING:``. To a type
+    checker, a package that has a ``__getattr__`` has every name, also one that is misspelt.
+
     Parameters
     ----------
     package : str

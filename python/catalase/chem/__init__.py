@@ -17,14 +17,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Standardized", "draw", "read", "scaffold", "standardize"]
 
-__getattr__, __dir__ = attach(
-    __name__,
-    ("drawing", "duplicates", "murcko", "queries", "reading", "standardizing"),
-    {
-        "Standardized": "standardizing",
-        "draw": "drawing",
-        "read": "reading",
-        "scaffold": "murcko",
-        "standardize": "standardizing",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = attach(
+        __name__,
+        ("drawing", "duplicates", "murcko", "queries", "reading", "standardizing"),
+        {
+            "Standardized": "standardizing",
+            "draw": "drawing",
+            "read": "reading",
+            "scaffold": "murcko",
+            "standardize": "standardizing",
+        },
+    )

@@ -7,12 +7,15 @@ import itertools
 import re
 from collections.abc import Iterator, Sequence
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 
 from .. import _core
 from .._internal.numbers import choice, flag
 from .._internal.report import Failure, Report
 from .._internal.text import strip_white
+
+if TYPE_CHECKING:
+    from .._internal.outcomes import Errors, InPlace
 
 MAX_SMILES_LENGTH = _core.MAX_SMILES_LENGTH  # characters of a molecule
 MAX_RDKIT_CLOSURES = 500  # ring closures of a molecule that RDKit is to read
@@ -46,7 +49,37 @@ _SEVERAL_MOLECULES = re.compile(r"(^\||,)\s*(m|Sg|LN|RG|LO):")
 _CLOSURE = re.compile(r"\[[^\]]*\]|(%\(\d+\)|%\d\d|\d)")  # digits in brackets are not ring closures
 
 
-def read(smiles: Sequence[Any], *, errors: str = "raise", return_report: bool = False) -> Any:
+@overload
+def read(
+    smiles: Sequence[Any],
+    *,
+    errors: InPlace = ...,
+    return_report: Literal[False] = ...,
+) -> list[Any]: ...
+@overload
+def read(
+    smiles: Sequence[Any],
+    *,
+    errors: InPlace = ...,
+    return_report: Literal[True],
+) -> tuple[list[Any], Report]: ...
+@overload
+def read(
+    smiles: Sequence[Any],
+    *,
+    errors: Literal["drop"],
+    return_report: Literal[False] = ...,
+) -> tuple[list[Any], list[int]]: ...
+@overload
+def read(
+    smiles: Sequence[Any],
+    *,
+    errors: Literal["drop"],
+    return_report: Literal[True],
+) -> tuple[list[Any], list[int], Report]: ...
+@overload
+def read(smiles: Sequence[Any], *, errors: Errors = ..., return_report: bool = ...) -> Any: ...
+def read(smiles: Sequence[Any], *, errors: Errors = "raise", return_report: bool = False) -> Any:
     """Return RDKit molecules, read within limits of size and with a reason for each one that is refused.
 
     Parameters

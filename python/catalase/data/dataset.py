@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,15 @@ from .frameworks import pytorch_dataset, tf_dataset
 
 _MOST_FILLED_UP = 2**40  # rows of a batch that is filled up: no machine holds more
 Rows = tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]  # X, y, w and ids of a batch
+
+
+class Batched(Protocol):
+    """What a model learns from: one of the datasets, or another object that has a length and gives batches."""
+
+    def __len__(self) -> int: ...
+
+    @property
+    def iterbatches(self) -> Callable[..., Iterable[Any]]: ...
 
 
 class Dataset:

@@ -393,7 +393,7 @@ class ImageDataset(Dataset):
         part.tasks, part.report, part.featurizer = list(self.tasks), self.report, self.featurizer
         return part
 
-    def select(self, indices: Any) -> Any:
+    def select(self, indices: Any) -> ImageDataset:  # type: ignore[override]
         """Return the rows at `indices`, in that order, as an ImageDataset, without decoding files."""
         return self.part(rows_of("select", "indices", indices, len(self)))
 

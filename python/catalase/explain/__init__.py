@@ -14,16 +14,17 @@ if TYPE_CHECKING:
 
 __all__ = ["Optimized", "atoms", "integrated_gradients", "mutagenesis", "occlusion", "optimize_input", "saliency"]
 
-__getattr__, __dir__ = attach(
-    __name__,
-    ("gradients", "graphs", "molecules", "optimizing", "substitutions", "target"),
-    {
-        "Optimized": "optimizing",
-        "atoms": "molecules",
-        "integrated_gradients": "gradients",
-        "mutagenesis": "substitutions",
-        "occlusion": "substitutions",
-        "optimize_input": "optimizing",
-        "saliency": "gradients",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = attach(
+        __name__,
+        ("gradients", "graphs", "molecules", "optimizing", "substitutions", "target"),
+        {
+            "Optimized": "optimizing",
+            "atoms": "molecules",
+            "integrated_gradients": "gradients",
+            "mutagenesis": "substitutions",
+            "occlusion": "substitutions",
+            "optimize_input": "optimizing",
+            "saliency": "gradients",
+        },
+    )

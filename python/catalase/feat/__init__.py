@@ -46,6 +46,7 @@ __all__ = [
 ]
 
 # These need tokenizers and transformers, which come with the datasets, which have featurizers.
-__getattr__, __dir__ = attach(
-    __name__, (), {"SmilesTokens": "smiles_tokens", "TransformedFeaturizer": ".trans.transformer"}
-)
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = attach(
+        __name__, (), {"SmilesTokens": "smiles_tokens", "TransformedFeaturizer": ".trans.transformer"}
+    )

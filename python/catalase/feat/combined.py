@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,9 @@ from .._internal.registry import List, Object, register
 from .._internal.report import Failure, Report
 from ..ops.ecfp import text_of
 from .featurizer import Featurizer, datapoints_of
+
+if TYPE_CHECKING:
+    from .._internal.outcomes import Errors, InPlace, Numbers
 
 _MOST = 100  # featurizers
 
@@ -81,7 +84,13 @@ class Combined(Featurizer):
             return plain
         return tuple(f"{number}: {name}" for number, part in enumerate(known, 1) for name in part)
 
-    def featurize(self, datapoints: Sequence[Any], errors: str = "raise") -> Any:
+    @overload
+    def featurize(self, datapoints: Sequence[Any], errors: InPlace = ...) -> NDArray[Any]: ...
+    @overload
+    def featurize(self, datapoints: Sequence[Any], errors: Literal["drop"]) -> tuple[NDArray[Any], Numbers]: ...
+    @overload
+    def featurize(self, datapoints: Sequence[Any], errors: Errors = ...) -> Any: ...
+    def featurize(self, datapoints: Sequence[Any], errors: Errors = "raise") -> Any:
         """Return the features of all featurizers; see `Featurizer.featurize`."""
         choice("featurize", "errors", errors, ("raise", "mask", "drop"))
         items = datapoints_of("featurize", datapoints, "SMILES or molecules")
@@ -129,7 +138,7 @@ class Combined(Featurizer):
 
 
 def side_by_side(
-    items: list[Any], named: Sequence[tuple[str, Featurizer]], errors: str
+    items: list[Any], named: Sequence[tuple[str, Featurizer]], errors: Errors
 ) -> tuple[list[Any], NDArray[np.int64], Report]:
     """Featurize with several featurizers.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from ..ops.descriptors import DESCRIPTOR_NAMES, checked_names
 from ..ops.descriptors import descriptors as compute
 from .distributions import distributions
 from .featurizer import Featurizer, datapoints_of
+
+if TYPE_CHECKING:
+    from .._internal.outcomes import Errors, InPlace, Numbers, Values
 
 
 class _DescriptorFeaturizer(Featurizer):
@@ -27,7 +30,13 @@ class _DescriptorFeaturizer(Featurizer):
         """The names of the descriptors."""
         return self.columns
 
-    def featurize(self, datapoints: Sequence[Any], errors: str = "raise") -> Any:
+    @overload
+    def featurize(self, datapoints: Sequence[Any], errors: InPlace = ...) -> Values: ...
+    @overload
+    def featurize(self, datapoints: Sequence[Any], errors: Literal["drop"]) -> tuple[Values, Numbers]: ...
+    @overload
+    def featurize(self, datapoints: Sequence[Any], errors: Errors = ...) -> Any: ...
+    def featurize(self, datapoints: Sequence[Any], errors: Errors = "raise") -> Any:
         """Return the descriptors of SMILES or RDKit molecules.
 
         Parameters
@@ -146,7 +155,13 @@ class RDKitDescriptors(_DescriptorFeaturizer):
         self._distributions = distributions(name) if self.is_normalized else {}
         self.columns = tuple(sorted(chosen & self._distributions.keys() if self.is_normalized else chosen))
 
-    def featurize(self, datapoints: Sequence[Any], errors: str = "raise") -> Any:
+    @overload
+    def featurize(self, datapoints: Sequence[Any], errors: InPlace = ...) -> Values: ...
+    @overload
+    def featurize(self, datapoints: Sequence[Any], errors: Literal["drop"]) -> tuple[Values, Numbers]: ...
+    @overload
+    def featurize(self, datapoints: Sequence[Any], errors: Errors = ...) -> Any: ...
+    def featurize(self, datapoints: Sequence[Any], errors: Errors = "raise") -> Any:
         """Return the descriptors of SMILES or RDKit molecules; see `Descriptors.featurize`."""
         choice("featurize", "errors", errors, ("raise", "mask", "drop"))
         items = datapoints_of("featurize", datapoints, "SMILES or molecules")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 
@@ -14,6 +14,11 @@ from .._internal.report import Failure, Report
 from .._internal.text import strip_white
 from ..ops.one_hot_dna import encode, letter_at, spans_of
 from .featurizer import Featurizer, datapoints_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from .._internal.outcomes import Errors, InPlace, Numbers
 
 
 @register(
@@ -59,7 +64,13 @@ class DNAOneHotFeaturizer(Featurizer):
         self.reverse_complement = flag(name, "reverse_complement", reverse_complement)
         self.dtype = dtype_of(name, "dtype", dtype, ("float32", "uint8", "int8")).name
 
-    def featurize(self, datapoints: Sequence[Any], errors: str = "raise") -> Any:
+    @overload
+    def featurize(self, datapoints: Sequence[Any], errors: InPlace = ...) -> NDArray[Any]: ...
+    @overload
+    def featurize(self, datapoints: Sequence[Any], errors: Literal["drop"]) -> tuple[NDArray[Any], Numbers]: ...
+    @overload
+    def featurize(self, datapoints: Sequence[Any], errors: Errors = ...) -> Any: ...
+    def featurize(self, datapoints: Sequence[Any], errors: Errors = "raise") -> Any:
         """Return the rows of sequences.
 
         Parameters

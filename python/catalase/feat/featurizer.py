@@ -6,11 +6,14 @@ import copy
 import importlib
 import warnings
 from collections.abc import Mapping, Sequence, Set
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from .._internal import registry
 from .._internal.numbers import shown
 from .._internal.report import Report
+
+if TYPE_CHECKING:
+    from .._internal.outcomes import Errors
 
 
 class Featurizer:
@@ -45,7 +48,7 @@ class Featurizer:
         """The names of the features of a row, in their order; None where they have none."""
         return None
 
-    def featurize(self, datapoints: Sequence[Any], errors: str = "raise") -> Any:
+    def featurize(self, datapoints: Sequence[Any], errors: Errors = "raise") -> Any:
         """Return the features of some datapoints.
 
         Parameters

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, overload
 
 from .. import ops
 from .._internal.numbers import choice, flag, whole_number
 from .._internal.registry import Bool, Int, register
 from .featurizer import Featurizer, datapoints_of
+
+if TYPE_CHECKING:
+    from .._internal.outcomes import CSR, Dense, Errors, InPlace, Numbers, Output, Packed
 
 
 @register("MACCSKeysFingerprint")
@@ -34,7 +37,27 @@ class MACCSKeysFingerprint(Featurizer):
         """The numbers of the keys: ``maccs_166``."""
         return tuple(f"maccs_{key}" for key in range(167))
 
-    def featurize(self, datapoints: Sequence[Any], errors: str = "raise", output: str = "dense") -> Any:
+    @overload
+    def featurize(self, datapoints: Sequence[Any], errors: InPlace = ..., output: Literal["dense"] = ...) -> Dense: ...
+    @overload
+    def featurize(
+        self, datapoints: Sequence[Any], errors: Literal["drop"], output: Literal["dense"] = ...
+    ) -> tuple[Dense, Numbers]: ...
+    @overload
+    def featurize(self, datapoints: Sequence[Any], errors: InPlace = ..., *, output: Literal["packed"]) -> Packed: ...
+    @overload
+    def featurize(
+        self, datapoints: Sequence[Any], errors: Literal["drop"], output: Literal["packed"]
+    ) -> tuple[Packed, Numbers]: ...
+    @overload
+    def featurize(self, datapoints: Sequence[Any], errors: InPlace = ..., *, output: Literal["csr"]) -> CSR: ...
+    @overload
+    def featurize(
+        self, datapoints: Sequence[Any], errors: Literal["drop"], output: Literal["csr"]
+    ) -> tuple[CSR, Numbers]: ...
+    @overload
+    def featurize(self, datapoints: Sequence[Any], errors: Errors = ..., output: Output = ...) -> Any: ...
+    def featurize(self, datapoints: Sequence[Any], errors: Errors = "raise", output: Output = "dense") -> Any:
         """Return the keys of SMILES or RDKit molecules.
 
         Parameters
@@ -75,7 +98,27 @@ class Fingerprint(Featurizer):
         """The kind of the fingerprint and the number of the bit: ``atom_pair_17``, ``torsion_17``, ``rdkit_17``."""
         return tuple(f"{self._label}_{bit}" for bit in range(self.size))
 
-    def featurize(self, datapoints: Sequence[Any], errors: str = "raise", output: str = "dense") -> Any:
+    @overload
+    def featurize(self, datapoints: Sequence[Any], errors: InPlace = ..., output: Literal["dense"] = ...) -> Dense: ...
+    @overload
+    def featurize(
+        self, datapoints: Sequence[Any], errors: Literal["drop"], output: Literal["dense"] = ...
+    ) -> tuple[Dense, Numbers]: ...
+    @overload
+    def featurize(self, datapoints: Sequence[Any], errors: InPlace = ..., *, output: Literal["packed"]) -> Packed: ...
+    @overload
+    def featurize(
+        self, datapoints: Sequence[Any], errors: Literal["drop"], output: Literal["packed"]
+    ) -> tuple[Packed, Numbers]: ...
+    @overload
+    def featurize(self, datapoints: Sequence[Any], errors: InPlace = ..., *, output: Literal["csr"]) -> CSR: ...
+    @overload
+    def featurize(
+        self, datapoints: Sequence[Any], errors: Literal["drop"], output: Literal["csr"]
+    ) -> tuple[CSR, Numbers]: ...
+    @overload
+    def featurize(self, datapoints: Sequence[Any], errors: Errors = ..., output: Output = ...) -> Any: ...
+    def featurize(self, datapoints: Sequence[Any], errors: Errors = "raise", output: Output = "dense") -> Any:
         """Return the fingerprints of SMILES or RDKit molecules.
 
         Parameters

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 
@@ -12,6 +12,10 @@ from .._internal.registry import Bool, List, Object, Str, register
 from ..ops.mol_graphs import FEATURE_SETS, joined, mol_graphs
 from .combined import side_by_side
 from .featurizer import Featurizer, datapoints_of
+
+if TYPE_CHECKING:
+    from .._internal.outcomes import Errors, InPlace, Numbers
+    from ..ops.mol_graphs import MolGraphs
 
 
 class GraphFeaturizer(Featurizer):
@@ -22,7 +26,13 @@ class GraphFeaturizer(Featurizer):
     features: str
     extra: Featurizer | None = None
 
-    def featurize(self, datapoints: Sequence[Any], errors: str = "raise") -> Any:
+    @overload
+    def featurize(self, datapoints: Sequence[Any], errors: InPlace = ...) -> MolGraphs: ...
+    @overload
+    def featurize(self, datapoints: Sequence[Any], errors: Literal["drop"]) -> tuple[MolGraphs, Numbers]: ...
+    @overload
+    def featurize(self, datapoints: Sequence[Any], errors: Errors = ...) -> Any: ...
+    def featurize(self, datapoints: Sequence[Any], errors: Errors = "raise") -> Any:
         """Return the graphs of SMILES or RDKit molecules.
 
         Parameters
@@ -83,7 +93,13 @@ class MolGraphFeaturizer(GraphFeaturizer):
         choice("MolGraphFeaturizer", "features", features, tuple(FEATURE_SETS))
         self.features, self.extra = features, _checked_extra(extra)
 
-    def featurize(self, datapoints: Sequence[Any], errors: str = "raise") -> Any:
+    @overload
+    def featurize(self, datapoints: Sequence[Any], errors: InPlace = ...) -> MolGraphs: ...
+    @overload
+    def featurize(self, datapoints: Sequence[Any], errors: Literal["drop"]) -> tuple[MolGraphs, Numbers]: ...
+    @overload
+    def featurize(self, datapoints: Sequence[Any], errors: Errors = ...) -> Any: ...
+    def featurize(self, datapoints: Sequence[Any], errors: Errors = "raise") -> Any:
         """Return the graphs of SMILES or RDKit molecules, with their extra features; as that of the other featurizers."""
         if self.extra is None:
             return super().featurize(datapoints, errors)

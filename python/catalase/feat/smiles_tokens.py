@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 
@@ -16,6 +16,10 @@ from ..data.ragged import ragged
 from ..data.tokenizer import CharTokenizer
 from ..ops.ecfp import ecfp
 from .featurizer import Featurizer, datapoints_of
+
+if TYPE_CHECKING:
+    from .._internal.outcomes import Errors, InPlace, Numbers
+    from ..data.ragged import RaggedArray
 
 
 @register("SmilesTokens", tokenizer=Object(CharTokenizer), canonical=Bool(optional=True))
@@ -63,7 +67,13 @@ class SmilesTokens(Featurizer):
             )
         self.tokenizer, self.canonical = tokenizer, flag("SmilesTokens", "canonical", canonical)
 
-    def featurize(self, datapoints: Sequence[Any], errors: str = "raise") -> Any:
+    @overload
+    def featurize(self, datapoints: Sequence[Any], errors: InPlace = ...) -> RaggedArray: ...
+    @overload
+    def featurize(self, datapoints: Sequence[Any], errors: Literal["drop"]) -> tuple[RaggedArray, Numbers]: ...
+    @overload
+    def featurize(self, datapoints: Sequence[Any], errors: Errors = ...) -> Any: ...
+    def featurize(self, datapoints: Sequence[Any], errors: Errors = "raise") -> Any:
         """Return the tokens of SMILES.
 
         Parameters
@@ -104,9 +114,9 @@ class SmilesTokens(Featurizer):
         return f"SmilesTokens({self.tokenizer!r}{', canonical=True' if self.canonical else ''})"
 
 
-def spelled(items: list[Any], canonical: bool, errors: str = "raise") -> tuple[list[Any], Report]:
+def spelled(items: list[Any], canonical: bool, errors: Errors = "raise") -> tuple[list[Any], Report]:
     """Return the texts to tokenize, and the report of the molecules that cannot be read, whose texts mean nothing."""
-    how = "raise" if errors == "raise" else "mask"
+    how: InPlace = "raise" if errors == "raise" else "mask"
     if canonical:
         molecules, report = read(items, errors=how, return_report=True)
         return [None if molecule is None else canonical_smiles(molecule) for molecule in molecules], report

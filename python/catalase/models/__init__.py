@@ -91,4 +91,5 @@ _MODULES = {
     "UNet": "unet",
 }
 
-__getattr__, __dir__ = attach(__name__, ("optimizers", "tensorgraph"), _MODULES)
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = attach(__name__, ("optimizers", "tensorgraph"), _MODULES)

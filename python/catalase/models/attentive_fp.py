@@ -32,7 +32,7 @@ class AttentiveFPNet(nn.Module):
         self.extra = ExtraFeatures(model.n_extra_features)
         self.output = output_layer(model.graph_feat_size + model.n_extra_features, shape, model.dropout, rng)
 
-    def forward(self, batch: GraphBatch) -> Tensor:  # type: ignore[override]
+    def forward(self, batch: GraphBatch) -> Tensor:
         return self.output(self.extra(self.attention(batch), batch))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ from .._internal.registry import Int, Plain, Str
 from ..metrics import Metric
 from .estimators import Known, Learned, SklearnModel
 from .settings import Settings, declared
+
+if TYPE_CHECKING:
+    from ..data.dataset import Batched
 
 _HELD_OUT = 0.2  # of the rows, where there is no validation set
 _MORE_ROUNDS = 1.25  # for the fit to all rows, which are more
@@ -118,9 +121,9 @@ class GBDTModel(SklearnModel):
 
     def fit(
         self,
-        dataset: Any,
+        dataset: Batched,
         nb_epoch: int = 1,
-        valid: Any = None,
+        valid: Batched | None = None,
         callbacks: train.Callback | Sequence[train.Callback] = (),
         progress: bool | None = None,
         resume: str | Path | None = None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,9 @@ from .._internal.numbers import shown
 from ..metrics import Metric
 from ..nn.onnx import Graph
 from .features import FeatureRows
+
+if TYPE_CHECKING:
+    from ..data import Dataset
 
 
 class ClosedForm(FeatureRows):
@@ -29,9 +32,9 @@ class ClosedForm(FeatureRows):
 
     def fit(
         self,
-        dataset: Any,
+        dataset: Dataset,
         nb_epoch: int = 1,
-        valid: Any = None,
+        valid: Dataset | None = None,
         callbacks: train.Callback | Sequence[train.Callback] = (),
         progress: bool | None = None,
         resume: str | Path | None = None,

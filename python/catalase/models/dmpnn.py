@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,10 @@ from ..ops.mol_graphs import FEATURE_SETS, widths
 from .graphs import GRAPH_TRAINING, ExtraFeatures, GraphRows
 from .labels import flat
 from .settings import N_CLASSES, N_TASKS, Settings, Share, declared
+
+if TYPE_CHECKING:
+    from ..data.dataset import Batched
+    from ..train import History
 
 
 class DMPNN(nn.Module):
@@ -60,7 +64,7 @@ class DMPNN(nn.Module):
         rows = self.readout(*self.messages(batch))
         return self.extra(rows if self.norm is None else self.norm(rows), batch)
 
-    def forward(self, batch: GraphBatch) -> Tensor:  # type: ignore[override]
+    def forward(self, batch: GraphBatch) -> Tensor:
         return self.layers(self.fingerprint(batch))
 
 
@@ -209,7 +213,7 @@ class DMPNNModel(GraphRows):
         self.learning_rate: Any = self.max_lr
         self._start(DMPNN(self, shape), loss)
 
-    def fit(self, dataset: Any, nb_epoch: int = 10, *args: Any, **options: Any) -> Any:
+    def fit(self, dataset: Batched, nb_epoch: int = 10, *args: Any, **options: Any) -> History:
         if self._optimizer is None and hasattr(dataset, "y") and isinstance(nb_epoch, int):
             self._plan(dataset, nb_epoch)
         return super().fit(dataset, nb_epoch, *args, **options)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,9 @@ from .model import Model, chosen_transformers
 from .neighbors import TanimotoKNN
 from .net import NetModel
 from .settings import Registered, Settings, declared
+
+if TYPE_CHECKING:
+    from ..data.dataset import Batched
 
 
 class _Members(List):
@@ -108,9 +111,9 @@ class Ensemble(Model):
 
     def fit(
         self,
-        dataset: Any,
+        dataset: Batched,
         nb_epoch: int = 10,
-        valid: Any = None,
+        valid: Batched | None = None,
         callbacks: train.Callback | Sequence[train.Callback] = (),
         progress: bool | None = None,
         resume: str | Path | None = None,

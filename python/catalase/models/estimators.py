@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ from ..metrics import Metric
 from .features import FeatureRows
 from .labels import check_classes, check_numbers, check_some
 from .settings import Settings, declared
+
+if TYPE_CHECKING:
+    from ..data.dataset import Batched
 
 _MOST_CLASSES = 1_000_000
 _FEW_ROWS = 2000
@@ -165,9 +168,9 @@ class SklearnModel(FeatureRows):
 
     def fit(
         self,
-        dataset: Any,
+        dataset: Batched,
         nb_epoch: int = 1,
-        valid: Any = None,
+        valid: Batched | None = None,
         callbacks: train.Callback | Sequence[train.Callback] = (),
         progress: bool | None = None,
         resume: str | Path | None = None,

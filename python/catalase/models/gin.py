@@ -38,7 +38,7 @@ class GIN(nn.Module):
         self.output = output_layer(width + model.n_extra_features, shape, 0.0, rng)
         self.along = "atoms and bonds" if model.use_edges else "atoms"
 
-    def forward(self, batch: GraphBatch) -> Tensor:  # type: ignore[override]
+    def forward(self, batch: GraphBatch) -> Tensor:
         distinct = not (self.training and (self.norms or self.dropouts))
         paths = batch.environments(len(self.layers), along=self.along, distinct=distinct)
         rows = self.atoms(moved("GIN", "batch", paths.atom_features, self.atoms.w))

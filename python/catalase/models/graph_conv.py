@@ -39,7 +39,7 @@ class GraphConvNet(nn.Module):
         self.output = nn.Linear(2 * size + model.n_extra_features, math.prod(shape), rng=rng)
         self.shape = shape
 
-    def forward(self, batch: GraphBatch) -> Tensor:  # type: ignore[override]
+    def forward(self, batch: GraphBatch) -> Tensor:
         atoms = batch.atoms()
         rows: Any = atoms.features
         for block in self.convolutions:

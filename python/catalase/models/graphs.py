@@ -56,7 +56,7 @@ class ExtraFeatures(nn.Module):
             whole[found["columns"]] = values
             buffer.data = to_device_of(whole, buffer.data)
 
-    def forward(self, rows: Tensor, batch: GraphBatch) -> Tensor:  # type: ignore[override]
+    def forward(self, rows: Tensor, batch: GraphBatch) -> Tensor:
         if not self.columns:
             return rows
         mean, deviation, (largest, most) = self.mean.numpy(), self.deviation.numpy(), self.limits.numpy()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from .. import nn
 from .._internal import registry, storage
@@ -18,7 +18,7 @@ from .settings import UNREGISTERED, Own, declared
 T = TypeVar("T")
 
 
-def load(path: str | Path) -> Any:
+def load(path: str | Path) -> Model:
     """Load a model that was saved by `Model.save`. Predictions are equal to the bit.
 
     It has what it needs to be used: ``predict`` takes what its featurizer takes, SMILES for example, and answers in the units
@@ -32,6 +32,8 @@ def load(path: str | Path) -> Any:
     Returns
     -------
     Model
+        Of the class that was saved. A type checker knows it as a `Model`: where you need what only one class has, say which
+        it is, as by ``assert isinstance(model, ct.models.AutoModel)``.
 
     Raises
     ------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,9 @@ from ..nn.onnx import Graph, Value
 from .features import FeatureRows
 from .labels import check_classes, check_numbers
 from .settings import N_CLASSES, N_TASKS, Settings, declared
+
+if TYPE_CHECKING:
+    from ..data import Dataset
 
 
 class TanimotoKNN(FeatureRows):
@@ -76,9 +79,9 @@ class TanimotoKNN(FeatureRows):
 
     def fit(
         self,
-        dataset: Any,
+        dataset: Dataset,
         nb_epoch: int = 1,
-        valid: Any = None,
+        valid: Dataset | None = None,
         callbacks: train.Callback | Sequence[train.Callback] = (),
         progress: bool | None = None,
         resume: str | Path | None = None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,9 @@ from ..train.fit import usual_forward
 from .labels import check_some, flat
 from .model import Model, validation_metrics
 from .settings import TRAINING, LossOf, Registered, Settings, choice_of, declared
+
+if TYPE_CHECKING:
+    from ..data.dataset import Batched
 
 
 @declared
@@ -153,9 +156,9 @@ class NetModel(Model):
 
     def fit(
         self,
-        dataset: Any,
+        dataset: Batched,
         nb_epoch: int = 10,
-        valid: Any = None,
+        valid: Batched | None = None,
         callbacks: train.Callback | Sequence[train.Callback] = (),
         progress: bool | None = None,
         resume: str | Path | None = None,

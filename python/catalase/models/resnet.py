@@ -146,7 +146,7 @@ class ResNetClassifier(GridModel):
                 stages.append(_Block(conv, width, filters, each(self.kernel_size), stride, rng))
                 width = filters
         shape = (self.n_tasks, self.n_classes)
-        head = [
+        head: list[nn.Module] = [
             nn.GlobalAvgPool(),
             *([nn.Dropout(self.dropout)] if self.dropout else []),
             nn.Linear(width, int(np.prod(shape)), rng=rng),

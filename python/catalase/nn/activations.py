@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from ..autograd import Tensor
 from . import functional
-from .module import Module
+from .module import TensorModule
 
 __all__ = [
     "ELU",
@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 
-class Activation(Module):
+class Activation(TensorModule):
     """A layer that applies the activation ``name`` to each value."""
 
     name: ClassVar[str] = "identity"

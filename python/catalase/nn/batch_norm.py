@@ -15,11 +15,11 @@ from . import functional
 from .allowance import claim
 from .buffer import Buffer
 from .init import LARGEST_SIZE
-from .module import Module
+from .module import TensorModule
 from .parameter import Parameter
 
 
-class BatchNorm(Module):
+class BatchNorm(TensorModule):
     """A layer that normalizes each channel (the last axis), in training by the batch's, in inference by running statistics.
 
     Parameters

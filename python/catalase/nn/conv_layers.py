@@ -14,11 +14,11 @@ from ..ops.geometry import Padding, convolution, per_dimension
 from . import functional
 from .init import LARGEST_SIZE, Initializer, glorot_uniform, random_generator, zeros
 from .layers import _draw
-from .module import Module
+from .module import TensorModule
 from .parameter import Parameter
 
 
-class _Conv(Module):
+class _Conv(TensorModule):
     dims: ClassVar[int]
     transposed: ClassVar[bool] = False
 

@@ -10,11 +10,11 @@ from ..autograd import Tensor
 from ..ops.embedding import check_padding
 from .functional.embedding import embedding
 from .init import LARGEST_SIZE, Initializer, normal, random_generator, start_values
-from .module import Module
+from .module import TensorModule
 from .parameter import Parameter
 
 
-class Embedding(Module):
+class Embedding(TensorModule):
     """A layer with a trained row for each token; see `catalase.ops.embedding`.
 
     Parameters

@@ -124,7 +124,7 @@ class DirectedMessagePassing(Module):
         self.w_output = parameter(self.atom_features + width, width, width)
         self.b_output = parameter(self.atom_features + width, width, decay=False)
 
-    def forward(self, batch: GraphBatch) -> tuple[Tensor, RowLists]:  # type: ignore[override]
+    def forward(self, batch: GraphBatch) -> tuple[Tensor, RowLists]:
         """Return rows of atoms, and which of them each molecule has."""
         check_batch("DirectedMessagePassing", batch, self.atom_features, self.bond_features)
         paths = batch.environments(self.depth, distinct=self.dropout is None)
@@ -242,7 +242,7 @@ class GraphReadout(Module):
             self.w = Parameter(start_values("GraphReadout", "start", limit, (features, 1), rng))
             self.b = Parameter(start_values("GraphReadout", "start", limit, (1,), rng), decay=False)
 
-    def forward(self, rows: Tensor, molecules: RowLists) -> Tensor:  # type: ignore[override]
+    def forward(self, rows: Tensor, molecules: RowLists) -> Tensor:
         rows = as_tensor("GraphReadout", "rows", rows)
         if not isinstance(molecules, RowLists):
             raise TypeError(
@@ -335,7 +335,7 @@ class GraphConv(Module):
         self.w_own, self.w_neighbours = weights(self.max_degree + 1), weights(self.max_degree)
         self.b = Parameter(np.zeros((self.max_degree + 1, size[1]), np.float32), decay=False)
 
-    def forward(self, x: Tensor | NDArray[Any], atoms: AtomLists) -> Tensor:  # type: ignore[override]
+    def forward(self, x: Tensor | NDArray[Any], atoms: AtomLists) -> Tensor:
         x = _atom_rows("GraphConv", moved("GraphConv", "x", x, self.w_own), atoms)
         if x.shape[1] != self.w_own.shape[1]:
             raise ValueError(f"GraphConv: x must have {self.w_own.shape[1]} features, got shape {x.shape}")
@@ -468,7 +468,7 @@ class GINConv(Module):
         self.first = uniform_linear(inputs, hidden, activation, rng)
         self.last = uniform_linear(hidden, outputs, rng=rng)
 
-    def forward(self, x: Tensor | NDArray[Any], lists: RowLists, bonds: Any = None) -> Tensor:  # type: ignore[override]
+    def forward(self, x: Tensor | NDArray[Any], lists: RowLists, bonds: Any = None) -> Tensor:
         x, own = rows_below("GINConv", x, lists, self.features, self.last.w)
         if self.bonds is None:
             sums = F.gather_sum(x, lists.index, lists.offsets, transposed=lists.transposed)
@@ -516,7 +516,7 @@ class GraphPool(Module):
     array([2., 3., 3.], dtype=float32)
     """
 
-    def forward(self, x: Tensor | NDArray[Any], atoms: AtomLists) -> Tensor:  # type: ignore[override]
+    def forward(self, x: Tensor | NDArray[Any], atoms: AtomLists) -> Tensor:
         x, lists = _atom_rows("GraphPool", x, atoms), atoms.closed
         return F.gather_max(x, lists.index, lists.offsets)
 
@@ -546,7 +546,7 @@ class GraphGather(Module):
         activation_code("GraphGather", activation)
         self.activation = activation
 
-    def forward(self, x: Tensor | NDArray[Any], atoms: AtomLists) -> Tensor:  # type: ignore[override]
+    def forward(self, x: Tensor | NDArray[Any], atoms: AtomLists) -> Tensor:
         x, lists = _atom_rows("GraphGather", x, atoms), atoms.molecules
         sums = F.gather_sum(x, lists.index, lists.offsets, transposed=lists.transposed)
         return F.activation(concatenate([sums, F.gather_max(x, lists.index, lists.offsets)], axis=1), self.activation)

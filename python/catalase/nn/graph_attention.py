@@ -118,7 +118,7 @@ class GATConv(Module):
         outputs = width if self.concat else self.out_features
         self.b = Parameter(np.zeros(outputs, np.float32), decay=False) if bias else None
 
-    def forward(self, x: Tensor | NDArray[Any], lists: RowLists) -> Tensor:  # type: ignore[override]
+    def forward(self, x: Tensor | NDArray[Any], lists: RowLists) -> Tensor:
         x, kind = rows_below("GATConv", x, lists, self.features, self.w)
         index, offsets, _ = _entries(lists, self.self_loops)
         targets = np.repeat(kind, np.diff(offsets))
@@ -176,7 +176,7 @@ class _Attention(Module):
         self.gru = GRU(hidden, hidden, rng=rng)
         self.dropout = Dropout(dropout) if dropout else None
 
-    def forward(  # type: ignore[override]
+    def forward(
         self, state: Tensor, query: Tensor, values: Tensor, index: NDArray[Any], offsets: NDArray[Any]
     ) -> Tensor:
         counts = np.diff(offsets)
@@ -272,7 +272,7 @@ class AttentiveFP(Module):
         self.layers = [_Attention(self.hidden, dropout, rng) for _ in range(layers)]
         self.readouts = [_Attention(self.hidden, dropout, rng) for _ in range(timesteps)]
 
-    def forward(self, batch: GraphBatch) -> Tensor:  # type: ignore[override]
+    def forward(self, batch: GraphBatch) -> Tensor:
         check_batch("AttentiveFP", batch, self.atom_features, self.bond_features)
         distinct = self.layers[0].dropout is None or not self.training
         paths = batch.environments(len(self.layers), along="atoms and bonds", distinct=distinct)

@@ -13,11 +13,11 @@ from ..autograd.tensor import as_tensor
 from . import functional
 from .allowance import claim
 from .init import LARGEST_SIZE
-from .module import Module
+from .module import TensorModule
 from .parameter import Parameter
 
 
-class LayerNorm(Module):
+class LayerNorm(TensorModule):
     """A layer that normalizes each row by its own mean and variance, in training and in inference alike.
 
     Parameters

@@ -23,11 +23,11 @@ from .functional.random import normal_values
 from .init import LARGEST_SIZE, Initializer, glorot_uniform, random_generator, start_values, zeros
 from .layer_norm import LayerNorm
 from .modes import WATCH
-from .module import Module
+from .module import Module, TensorModule
 from .parameter import Parameter
 
 
-class Linear(Module):
+class Linear(TensorModule):
     """A dense layer: ``activation(x @ w + b)``, fused.
 
     Parameters
@@ -97,7 +97,7 @@ def _draw(
     return start_values(layer, name, initializer, shape, rng)
 
 
-class Dropout(Module):
+class Dropout(TensorModule):
     """Drop values at random while training, scale the others up; pass everything through in inference.
 
     Parameters
@@ -144,7 +144,7 @@ class Dropout(Module):
         return f"Dropout({self.rate})"
 
 
-class GaussianNoise(Module):
+class GaussianNoise(TensorModule):
     """Add normal noise while training; pass everything through in inference.
 
     Parameters
@@ -193,14 +193,14 @@ class GaussianNoise(Module):
         return f"GaussianNoise({self.stddev})"
 
 
-class Softmax(Module):
+class Softmax(TensorModule):
     """Softmax over the last axis."""
 
     def forward(self, x: Tensor) -> Tensor:
         return functional.softmax(x)
 
 
-class Sequential(Module):
+class Sequential(TensorModule):
     """Layers one after another.
 
     Parameters

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,8 +63,8 @@ class Module:
     def training(self, mode: bool) -> None:
         self._training = mode
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Compute the output; every module writes its own."""
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute the output; every module writes its own, with the arguments that it needs."""
         raise TypeError(f"{type(self).__name__} has no forward method; write one that takes and returns a Tensor")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -258,3 +258,11 @@ class Module:
     def __repr__(self) -> str:
         inner = ", ".join(f"{name}={child!r}" for name, child in self.children())
         return f"{type(self).__name__}({inner})"
+
+
+class TensorModule(Module):
+    """A module that gives one tensor, so that a type checker knows what a call of it returns."""
+
+    if TYPE_CHECKING:
+
+        def __call__(self, x: Any) -> Tensor: ...

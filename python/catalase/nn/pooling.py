@@ -13,10 +13,10 @@ from ..autograd import Tensor
 from ..backends import is_device_array
 from ..ops.geometry import Padding, per_dimension, pool_windows
 from . import functional
-from .module import Module
+from .module import TensorModule
 
 
-class _Pool(Module):
+class _Pool(TensorModule):
     function = ""
     dims = 0
 
@@ -82,21 +82,21 @@ class AvgPool3D(_Pool):
     function, dims = "avg_pool3d", 3
 
 
-class GlobalMaxPool(Module):
+class GlobalMaxPool(TensorModule):
     """The largest value of each channel over all positions, from (N, ..., C) to (N, C)."""
 
     def forward(self, x: Tensor) -> Tensor:
         return functional.global_max_pool(x)
 
 
-class GlobalAvgPool(Module):
+class GlobalAvgPool(TensorModule):
     """The mean of each channel over all positions, from (N, ..., C) to (N, C)."""
 
     def forward(self, x: Tensor) -> Tensor:
         return functional.global_avg_pool(x)
 
 
-class Upsample(Module):
+class Upsample(TensorModule):
     """A layer that lengthens each axis between the first and the last by a whole factor.
 
     Parameters
@@ -132,7 +132,7 @@ def _check_batch(name: str, x: Any) -> None:
         raise TypeError(f"{name}: x must be a Tensor or a NumPy array with a batch as its first axis, got {got}")
 
 
-class Flatten(Module):
+class Flatten(TensorModule):
     """A layer that merges all axes but the first, from (N, ...) to (N, features).
 
     Examples
@@ -147,7 +147,7 @@ class Flatten(Module):
         return x.reshape(x.shape[0], math.prod(x.shape[1:]))
 
 
-class Reshape(Module):
+class Reshape(TensorModule):
     """A layer that reshapes each row of the batch, from (N, ...) to (N, *shape).
 
     Parameters

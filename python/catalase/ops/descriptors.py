@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ from .._internal.report import Failure, Report
 from ..chem.reading import read_molecule, refusal, spelling_of
 from .descriptor_patterns import patterns
 from .ecfp import CHUNK, NOT_TEXT, binaries_of, check_molecules, text_of, threads_of
+
+if TYPE_CHECKING:
+    from .._internal.outcomes import Errors, InPlace, Numbers, Values
 
 _LISTING = """
 MaxAbsEStateIndex MaxEStateIndex MinAbsEStateIndex MinEStateIndex qed SPS MolWt HeavyAtomMolWt ExactMolWt
@@ -56,11 +59,56 @@ DEFAULT_NAMES = tuple(name for name in DESCRIPTOR_NAMES if not _LEFT_OUT.match(n
 """The 97 that are computed unless others are asked for: counts, weights, polar surface, Crippen's, charges, states."""
 
 
+@overload
+def descriptors(
+    smiles: Sequence[Any],
+    *,
+    names: Sequence[str] | None = ...,
+    errors: InPlace = ...,
+    return_report: Literal[False] = ...,
+    num_threads: int | None = ...,
+) -> Values: ...
+@overload
+def descriptors(
+    smiles: Sequence[Any],
+    *,
+    names: Sequence[str] | None = ...,
+    errors: InPlace = ...,
+    return_report: Literal[True],
+    num_threads: int | None = ...,
+) -> tuple[Values, Report]: ...
+@overload
+def descriptors(
+    smiles: Sequence[Any],
+    *,
+    names: Sequence[str] | None = ...,
+    errors: Literal["drop"],
+    return_report: Literal[False] = ...,
+    num_threads: int | None = ...,
+) -> tuple[Values, Numbers]: ...
+@overload
+def descriptors(
+    smiles: Sequence[Any],
+    *,
+    names: Sequence[str] | None = ...,
+    errors: Literal["drop"],
+    return_report: Literal[True],
+    num_threads: int | None = ...,
+) -> tuple[Values, Numbers, Report]: ...
+@overload
+def descriptors(
+    smiles: Sequence[Any],
+    *,
+    names: Sequence[str] | None = ...,
+    errors: Errors = ...,
+    return_report: bool = ...,
+    num_threads: int | None = ...,
+) -> Any: ...
 def descriptors(
     smiles: Sequence[Any],
     *,
     names: Sequence[str] | None = None,
-    errors: str = "raise",
+    errors: Errors = "raise",
     return_report: bool = False,
     num_threads: int | None = None,
 ) -> Any:

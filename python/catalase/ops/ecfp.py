@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict, Unpack, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,20 +20,188 @@ from .._internal.report import Failure, Report
 from ..backends import backend_named
 from ..chem.reading import MAX_RDKIT_ATOMS, partial_molecule, read_molecule, refusal, valence_reason
 
+if TYPE_CHECKING:
+    from .._internal.outcomes import CSR, Counts, Dense, Errors, InPlace, Numbers, Packed
+
 NOT_TEXT = _core.ECFP_STATUSES["not text"]
 MAX_SETTING = 2**31 - 1  # fits into RDKit's unsigned int
 
 
+class _Options(TypedDict, total=False):
+    """The arguments of `ecfp` that do not change the type of its result."""
+
+    radius: int
+    size: int
+    chirality: bool
+    features: bool
+    use_bond_types: bool
+    num_threads: int | None
+    device: str
+
+
+@overload
+def ecfp(
+    smiles: Sequence[Any],
+    *,
+    output: Literal["packed"] = ...,
+    errors: InPlace = ...,
+    return_report: Literal[False] = ...,
+    **options: Unpack[_Options],
+) -> Packed: ...
+@overload
+def ecfp(
+    smiles: Sequence[Any],
+    *,
+    output: Literal["packed"] = ...,
+    errors: InPlace = ...,
+    return_report: Literal[True],
+    **options: Unpack[_Options],
+) -> tuple[Packed, Report]: ...
+@overload
+def ecfp(
+    smiles: Sequence[Any],
+    *,
+    output: Literal["packed"] = ...,
+    errors: Literal["drop"],
+    return_report: Literal[False] = ...,
+    **options: Unpack[_Options],
+) -> tuple[Packed, Numbers]: ...
+@overload
+def ecfp(
+    smiles: Sequence[Any],
+    *,
+    output: Literal["packed"] = ...,
+    errors: Literal["drop"],
+    return_report: Literal[True],
+    **options: Unpack[_Options],
+) -> tuple[Packed, Numbers, Report]: ...
+@overload
+def ecfp(
+    smiles: Sequence[Any],
+    *,
+    output: Literal["dense"],
+    errors: InPlace = ...,
+    return_report: Literal[False] = ...,
+    **options: Unpack[_Options],
+) -> Dense: ...
+@overload
+def ecfp(
+    smiles: Sequence[Any],
+    *,
+    output: Literal["dense"],
+    errors: InPlace = ...,
+    return_report: Literal[True],
+    **options: Unpack[_Options],
+) -> tuple[Dense, Report]: ...
+@overload
+def ecfp(
+    smiles: Sequence[Any],
+    *,
+    output: Literal["dense"],
+    errors: Literal["drop"],
+    return_report: Literal[False] = ...,
+    **options: Unpack[_Options],
+) -> tuple[Dense, Numbers]: ...
+@overload
+def ecfp(
+    smiles: Sequence[Any],
+    *,
+    output: Literal["dense"],
+    errors: Literal["drop"],
+    return_report: Literal[True],
+    **options: Unpack[_Options],
+) -> tuple[Dense, Numbers, Report]: ...
+@overload
+def ecfp(
+    smiles: Sequence[Any],
+    *,
+    output: Literal["csr"],
+    errors: InPlace = ...,
+    return_report: Literal[False] = ...,
+    **options: Unpack[_Options],
+) -> CSR: ...
+@overload
+def ecfp(
+    smiles: Sequence[Any],
+    *,
+    output: Literal["csr"],
+    errors: InPlace = ...,
+    return_report: Literal[True],
+    **options: Unpack[_Options],
+) -> tuple[CSR, Report]: ...
+@overload
+def ecfp(
+    smiles: Sequence[Any],
+    *,
+    output: Literal["csr"],
+    errors: Literal["drop"],
+    return_report: Literal[False] = ...,
+    **options: Unpack[_Options],
+) -> tuple[CSR, Numbers]: ...
+@overload
+def ecfp(
+    smiles: Sequence[Any],
+    *,
+    output: Literal["csr"],
+    errors: Literal["drop"],
+    return_report: Literal[True],
+    **options: Unpack[_Options],
+) -> tuple[CSR, Numbers, Report]: ...
+@overload
+def ecfp(
+    smiles: Sequence[Any],
+    *,
+    output: Literal["counts"],
+    errors: InPlace = ...,
+    return_report: Literal[False] = ...,
+    **options: Unpack[_Options],
+) -> Counts: ...
+@overload
+def ecfp(
+    smiles: Sequence[Any],
+    *,
+    output: Literal["counts"],
+    errors: InPlace = ...,
+    return_report: Literal[True],
+    **options: Unpack[_Options],
+) -> tuple[Counts, Report]: ...
+@overload
+def ecfp(
+    smiles: Sequence[Any],
+    *,
+    output: Literal["counts"],
+    errors: Literal["drop"],
+    return_report: Literal[False] = ...,
+    **options: Unpack[_Options],
+) -> tuple[Counts, Numbers]: ...
+@overload
+def ecfp(
+    smiles: Sequence[Any],
+    *,
+    output: Literal["counts"],
+    errors: Literal["drop"],
+    return_report: Literal[True],
+    **options: Unpack[_Options],
+) -> tuple[Counts, Numbers, Report]: ...
+@overload
+def ecfp(
+    smiles: Sequence[Any],
+    *,
+    output: Literal["packed", "dense", "csr", "counts"] = ...,
+    errors: Errors = ...,
+    return_report: bool = ...,
+    **options: Unpack[_Options],
+) -> Any: ...
 def ecfp(
     smiles: Sequence[Any],
     *,
     radius: int = 2,
     size: int = 2048,
-    output: str = "packed",
+    output: Literal["packed", "dense", "csr", "counts"] = "packed",
     chirality: bool = False,
     features: bool = False,
     use_bond_types: bool = True,
-    errors: str = "raise",
+    errors: Errors = "raise",
     return_report: bool = False,
     num_threads: int | None = None,
     device: str = "cpu",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,9 @@ from .ecfp import CHUNK, NOT_TEXT, binaries_of, check_molecules, threads_of
 from .environments import Environments, environment_options, environments, one_hot_fields
 from .memory import empty
 from .substructure import match_columns, read_patterns
+
+if TYPE_CHECKING:
+    from .._internal.outcomes import Errors, InPlace, Numbers
 
 NO_COLUMN = 255
 """The code of an atom or bond that sets none of a field's columns."""
@@ -557,11 +560,56 @@ def _gathered(
     return np.arange(new[-1]) + np.repeat(shift, lengths), new, shift
 
 
+@overload
+def mol_graphs(
+    smiles: Sequence[Any],
+    features: str = ...,
+    *,
+    errors: InPlace = ...,
+    return_report: Literal[False] = ...,
+    num_threads: int | None = ...,
+) -> MolGraphs: ...
+@overload
+def mol_graphs(
+    smiles: Sequence[Any],
+    features: str = ...,
+    *,
+    errors: InPlace = ...,
+    return_report: Literal[True],
+    num_threads: int | None = ...,
+) -> tuple[MolGraphs, Report]: ...
+@overload
+def mol_graphs(
+    smiles: Sequence[Any],
+    features: str = ...,
+    *,
+    errors: Literal["drop"],
+    return_report: Literal[False] = ...,
+    num_threads: int | None = ...,
+) -> tuple[MolGraphs, Numbers]: ...
+@overload
+def mol_graphs(
+    smiles: Sequence[Any],
+    features: str = ...,
+    *,
+    errors: Literal["drop"],
+    return_report: Literal[True],
+    num_threads: int | None = ...,
+) -> tuple[MolGraphs, Numbers, Report]: ...
+@overload
+def mol_graphs(
+    smiles: Sequence[Any],
+    features: str = ...,
+    *,
+    errors: Errors = ...,
+    return_report: bool = ...,
+    num_threads: int | None = ...,
+) -> Any: ...
 def mol_graphs(
     smiles: Sequence[Any],
     features: str = "dmpnn",
     *,
-    errors: str = "raise",
+    errors: Errors = "raise",
     return_report: bool = False,
     num_threads: int | None = None,
 ) -> Any:

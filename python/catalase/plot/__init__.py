@@ -39,25 +39,26 @@ __all__ = [
     "violin",
 ]
 
-__getattr__, __dir__ = attach(
-    __name__,
-    ("distributions", "figure", "maps", "nets", "scores", "sequences", "structures", "training"),
-    {
-        "activations": "nets",
-        "box": "distributions",
-        "calibration": "scores",
-        "decision_regions": "nets",
-        "density": "distributions",
-        "filters": "nets",
-        "learning_curve": "training",
-        "logo": "sequences",
-        "molecules": "structures",
-        "parity": "scores",
-        "precision_recall": "scores",
-        "projection": "maps",
-        "roc": "scores",
-        "uncertainty": "scores",
-        "validation_curve": "training",
-        "violin": "distributions",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = attach(
+        __name__,
+        ("distributions", "figure", "maps", "nets", "scores", "sequences", "structures", "training"),
+        {
+            "activations": "nets",
+            "box": "distributions",
+            "calibration": "scores",
+            "decision_regions": "nets",
+            "density": "distributions",
+            "filters": "nets",
+            "learning_curve": "training",
+            "logo": "sequences",
+            "molecules": "structures",
+            "parity": "scores",
+            "precision_recall": "scores",
+            "projection": "maps",
+            "roc": "scores",
+            "uncertainty": "scores",
+            "validation_curve": "training",
+            "violin": "distributions",
+        },
+    )

@@ -15,4 +15,5 @@ if TYPE_CHECKING:
 
 __all__ = ["Hits", "merge", "screen"]
 
-__getattr__, __dir__ = attach(__name__, (), _ATTRIBUTES)
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = attach(__name__, (), _ATTRIBUTES)

@@ -107,8 +107,7 @@ class HitSteps:
         return hits if self.diverse is None else self._pick(hits, self.diverse)
 
     def _packed(self, smiles: list[str]) -> NDArray[np.uint8]:
-        packed: NDArray[np.uint8] = self._featurizer.featurize(smiles, errors="mask", output="packed")
-        return packed
+        return self._featurizer.featurize(smiles, errors="mask", output="packed")
 
     def _read_actives(self) -> tuple[NDArray[np.uint8], list[str]]:
         smiles: list[str] = []
@@ -117,10 +116,10 @@ class HitSteps:
         for chunk in Library(self.similar_to, argument="similar_to").chunks(8192):
             texts = chunk.smiles
             _, kept = self._featurizer.featurize(texts, errors="drop", output="packed")
-            kept = [i for i in kept.tolist() if strip_white(texts[i])]
-            failed += len(texts) - len(kept)
-            smiles += [texts[i] for i in kept]
-            names += [chunk.ids[i] or strip_white(texts[i]) for i in kept]
+            rows = [i for i in kept.tolist() if strip_white(texts[i])]
+            failed += len(texts) - len(rows)
+            smiles += [texts[i] for i in rows]
+            names += [chunk.ids[i] or strip_white(texts[i]) for i in rows]
         if not smiles:
             raise ValueError(f"{self._function}: none of the {failed} actives of similar_to can be read")
         if failed:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ from ..feat import CircularFingerprint, DNAOneHotFeaturizer, Featurizer, MolGrap
 from ..feat import Descriptors as DescriptorFeaturizer
 from .texts import needed_texts
 
+if TYPE_CHECKING:
+    from .._internal.outcomes import InPlace
+
 
 class Transformer(TransformerMixin, BaseEstimator):
     """The base: a subclass makes a featurizer of its arguments in ``_featurizer``.
@@ -26,7 +29,7 @@ class Transformer(TransformerMixin, BaseEstimator):
     """
 
     _what = "SMILES or molecules"
-    errors: str
+    errors: InPlace
     featurizer_: Featurizer
 
     def fit(self, X: Any, y: Any = None) -> Self:
@@ -126,7 +129,7 @@ class ECFP(NamedFeatures):
         bonds: bool = True,
         features: bool = False,
         counts: bool = False,
-        errors: str = "raise",
+        errors: InPlace = "raise",
     ) -> None:
         self.radius = radius
         self.size = size
@@ -166,7 +169,7 @@ class Descriptors(NamedFeatures):
     [[46.07, 20.23]]
     """
 
-    def __init__(self, names: Sequence[str] | None = None, *, errors: str = "raise") -> None:
+    def __init__(self, names: Sequence[str] | None = None, *, errors: InPlace = "raise") -> None:
         self.names = names
         self.errors = errors
 
@@ -206,7 +209,7 @@ class MolGraphs(Transformer):
     MolGraphs(2 molecules, 5 atoms, 6 directed bonds, features='dmpnn')
     """
 
-    def __init__(self, features: str = "dmpnn", *, extra: Featurizer | None = None, errors: str = "raise") -> None:
+    def __init__(self, features: str = "dmpnn", *, extra: Featurizer | None = None, errors: InPlace = "raise") -> None:
         self.features = features
         self.extra = extra
         self.errors = errors
@@ -246,7 +249,9 @@ class OneHotDNA(NamedFeatures):
 
     _what = "sequences"
 
-    def __init__(self, length: int | None = None, *, reverse_complement: bool = False, errors: str = "raise") -> None:
+    def __init__(
+        self, length: int | None = None, *, reverse_complement: bool = False, errors: InPlace = "raise"
+    ) -> None:
         self.length = length
         self.reverse_complement = reverse_complement
         self.errors = errors

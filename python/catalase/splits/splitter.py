@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .._internal.numbers import is_number, is_whole, shown
 
-Indices = np.ndarray
+Indices = NDArray[np.int64]
+_Part = TypeVar("_Part")
+_Part_co = TypeVar("_Part_co", covariant=True)
+
+
+class HasRows(Protocol[_Part_co]):
+    """What can be split into datasets."""
+
+    def __len__(self) -> int: ...
+
+    def select(self, indices: Any, /) -> _Part_co: ...
 
 
 def generator(seed: int | None) -> np.random.Generator:
@@ -117,18 +128,20 @@ class Splitter:
 
     def train_valid_test_split(
         self,
-        dataset: Any,
+        dataset: HasRows[_Part],
         frac_train: float = 0.8,
         frac_valid: float = 0.1,
         frac_test: float = 0.1,
         seed: int | None = None,
-    ) -> tuple[Any, Any, Any]:
+    ) -> tuple[_Part, _Part, _Part]:
         """Return three datasets, made with ``dataset.select``; parameters and errors as `split`."""
         rows_in("train_valid_test_split", dataset, select=True)
         train, valid, test = self.split(dataset, frac_train, frac_valid, frac_test, seed)
         return dataset.select(train), dataset.select(valid), dataset.select(test)
 
-    def train_test_split(self, dataset: Any, frac_train: float = 0.8, seed: int | None = None) -> tuple[Any, Any]:
+    def train_test_split(
+        self, dataset: HasRows[_Part], frac_train: float = 0.8, seed: int | None = None
+    ) -> tuple[_Part, _Part]:
         """Split into two datasets.
 
         Parameters
@@ -149,7 +162,7 @@ class Splitter:
         train, _, test = self.split(dataset, frac_train, 0.0, 1 - frac_train, seed)
         return dataset.select(train), dataset.select(test)
 
-    def k_fold_split(self, dataset: Any, k: int, seed: int | None = None) -> list[tuple[Any, Any]]:
+    def k_fold_split(self, dataset: HasRows[_Part], k: int, seed: int | None = None) -> list[tuple[_Part, _Part]]:
         """Split into k pairs (train, held out); each row is held out once.
 
         Fold i is the first part of a split of the rows not yet held out, with the fraction 1 / (k - i), as in DeepChem;

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from .._internal.numbers import choice, listed, shown
 from .._internal.registry import List, Object, register
 from ..data import GraphDataset, NumpyDataset, RaggedArray, SequenceDataset
 from ..feat.featurizer import Featurizer
+
+if TYPE_CHECKING:
+    from .._internal.outcomes import Errors
 
 
 class Transformer:
@@ -122,7 +125,7 @@ class TransformedFeaturizer(Featurizer):
                 )
         self.featurizer, self.reads = featurizer, featurizer.reads
 
-    def featurize(self, datapoints: Sequence[Any], errors: str = "raise") -> Any:
+    def featurize(self, datapoints: Sequence[Any], errors: Errors = "raise") -> Any:
         """Return the transformed features; see `Featurizer.featurize`. A row of zeros for "mask" stays zero."""
         choice("featurize", "errors", errors, ("raise", "mask", "drop"))
         inner = copy.copy(self.featurizer)  # so that the report is of this call, whatever other threads do

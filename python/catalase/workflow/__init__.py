@@ -32,19 +32,20 @@ __all__ = [
     "write_folder",
 ]
 
-__getattr__, __dir__ = attach(
-    __name__,
-    ("caveats", "folder", "nets", "outcome", "scores", "statements", "training"),
-    {
-        "Outcome": "outcome",
-        "caveats_of": "caveats",
-        "comparison_of": "statements",
-        "metrics_of": "scores",
-        "outputs": "folder",
-        "readable": "training",
-        "scrambled": "training",
-        "train_model": "training",
-        "statements_of": "statements",
-        "write_folder": "folder",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = attach(
+        __name__,
+        ("caveats", "folder", "nets", "outcome", "scores", "statements", "training"),
+        {
+            "Outcome": "outcome",
+            "caveats_of": "caveats",
+            "comparison_of": "statements",
+            "metrics_of": "scores",
+            "outputs": "folder",
+            "readable": "training",
+            "scrambled": "training",
+            "train_model": "training",
+            "statements_of": "statements",
+            "write_folder": "folder",
+        },
+    )

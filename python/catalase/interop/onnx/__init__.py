@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ..._internal.lazy import attach
 from ...nn.onnx import Graph, exporter
 
+if TYPE_CHECKING:
+    from . import backend
+
 __all__ = ["Graph", "backend", "exporter"]
 
-__getattr__, __dir__ = attach(__name__, ("backend",), {})
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = attach(__name__, ("backend",), {})

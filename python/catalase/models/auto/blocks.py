@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,9 @@ from ...feat import CircularFingerprint, Descriptors
 from ...feat.featurizer import Featurizer, datapoints_of
 from ...ops import MolGraphs
 from ..scaling import bounded, on_scale, scaling
+
+if TYPE_CHECKING:
+    from ..._internal.outcomes import Errors
 
 SIZE, DESCRIPTORS = 2048, 97  # columns
 _COMMON = 3  # molecules
@@ -115,7 +118,7 @@ class MoleculeBlocks(Featurizer):
         """Return the settings as JSON values."""
         return {"graphs": self.graphs}
 
-    def featurize(self, datapoints: Sequence[Any], errors: str = "raise") -> Any:
+    def featurize(self, datapoints: Sequence[Any], errors: Errors = "raise") -> Any:
         """Return the blocks; with ``errors="drop"`` also which molecules could be read. "mask" is not for blocks."""
         choice("featurize", "errors", errors, ("raise", "drop"))
         items = datapoints_of("featurize", datapoints, "SMILES or molecules")
@@ -146,6 +149,6 @@ class _Graphs:
 
     report: Report | None = None
 
-    def featurize(self, datapoints: Sequence[Any], errors: str = "raise") -> Any:
+    def featurize(self, datapoints: Sequence[Any], errors: Errors = "raise") -> Any:
         *rest, self.report = ops.mol_graphs(datapoints, errors=errors, return_report=True)
         return rest[0] if len(rest) == 1 else tuple(rest)

@@ -41,8 +41,14 @@ from .rnn import gru, lstm, rnn
 if TYPE_CHECKING:
     from .elementwise import Function
 
-    def __getattr__(name: str) -> Function: ...  # the activations
-
+    elu: Function
+    gelu: Function
+    leaky_relu: Function
+    relu: Function
+    sigmoid: Function
+    silu: Function
+    softplus: Function
+    tanh: Function
 
 globals().update(ACTIVATION_FUNCTIONS)
 
