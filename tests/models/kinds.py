@@ -123,5 +123,15 @@ def own():
     return model, ct.data.NumpyDataset(X, Y), X
 
 
-NETS = [dense, regressor, ensemble, cnn, resnet, unet, sequences, truncated, language, graph, own]
-MODELS = [*NETS, sparse, packed, neighbors, process, ridge, euclidean]
+def autoencoder():
+    model = ct.models.DenoisingAutoencoder(16, 3, layer_sizes=[8], noise_stddev=0.1, batch_size=8, seed=0)
+    return model, ct.data.NumpyDataset(X), X
+
+
+def vae():
+    model = ct.models.VAE(16, 3, layer_sizes=[8], annealing_epochs=3, batch_size=8, seed=0)
+    return model, ct.data.NumpyDataset(X), X
+
+
+NETS = [dense, regressor, ensemble, cnn, resnet, unet, sequences, truncated, language, graph, own, autoencoder]
+MODELS = [*NETS, sparse, packed, neighbors, process, ridge, euclidean, vae]

@@ -41,6 +41,9 @@ MESSAGES = {
     "features": "dmpnn", "message_hidden_dim": 3, "depth": 2, "message_bias": False, "activation": "relu", "aggregation": "norm", "aggregation_norm": 10.0, "batch_norm": False,
     "ffn_hidden_dim": 3, "ffn_num_layers": 1, "warmup_epochs": 1, "init_lr": 0.01, "max_lr": 0.02, "final_lr": 0.01,
 }  # fmt: skip
+CODER = {
+    "latent_size": 2, "layer_sizes": [4], "layer_filters": [], "activation": "relu", "reconstruction": "gaussian", "batch_size": 2, "learning_rate": 0.01, "seed": 0, "optimizer": None,
+}  # fmt: skip
 MODELS = {
     "MultitaskClassifier": lambda: call(1, 3, **DENSE, n_classes=2),
     "MultitaskRegressor": lambda: call(1, 3, **DENSE, uncertainty=True),
@@ -50,6 +53,9 @@ MODELS = {
     "SequenceClassifier": lambda: call(1, TOKENIZER, **READER, **SEQUENCES, n_classes=2),
     "SequenceRegressor": lambda: call(1, TOKENIZER, **READER, **SEQUENCES),
     "LanguageModel": lambda: call(TOKENIZER, **READER),
+    "Autoencoder": lambda: call(3, **CODER),
+    "DenoisingAutoencoder": lambda: call(3, **CODER, corruption=0.1, noise_stddev=0.1),
+    "VAE": lambda: call(3, **CODER, beta=0.5, annealing_epochs=2),
     "TanimotoKNNClassifier": lambda: call(1, 64, 2, "uniform", 2),
     "TanimotoKNNRegressor": lambda: call(1, 64, 2, "uniform"),
     "TanimotoGP": lambda: call(1, 3, n_counts=2, mode="regression", n_classes=2, max_exact=10, n_inducing=2, seed=0),
@@ -72,6 +78,9 @@ MODELS = {name: make for name, make in MODELS.items() if name not in ABSENT}
 OF_ALL = ("fit", "predict", "predict_on_batch", "evaluate", "summary", "save", "to_onnx", "to", "load_state_dict")
 OWN = {
     "LanguageModel": ("sample",),
+    "Autoencoder": ("encode", "decode"),
+    "DenoisingAutoencoder": ("encode", "decode"),
+    "VAE": ("encode", "decode", "encode_distribution", "sample"),
     "Ensemble": ("predict_spread",),
     "GBDTModel": ("fit_with_eval",),
     "MultitaskRegressor": ("predict_uncertainty",),
@@ -153,7 +162,10 @@ def arguments(name, method):
         "to_onnx": lambda: call("model.onnx"),
         "to": lambda: call("cpu"),
         "load_state_dict": lambda: call(made(name).state_dict()),
-        "sample": lambda: call(2, temperature=1.0, prefix="A", seed=0, max_length=3),
+        "encode": lambda: call(rows.X),
+        "encode_distribution": lambda: call(rows.X),
+        "decode": lambda: call(ones(2, 2)),
+        "sample": lambda: call(2, seed=0) if name == "VAE" else call(2, temperature=1.0, prefix="A", seed=0, max_length=3),
     }[method]  # fmt: skip
 
 

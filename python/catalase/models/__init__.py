@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from . import tensorgraph
     from .attentive_fp import AttentiveFPModel
     from .auto import AutoModel
+    from .autoencoder import VAE, Autoencoder, DenoisingAutoencoder
     from .boosting import GBDTModel
     from .cnn import CNN
     from .dmpnn import DMPNNModel
@@ -34,8 +35,10 @@ if TYPE_CHECKING:
 __all__ = [
     "AttentiveFPModel",
     "AutoModel",
+    "Autoencoder",
     "CNN",
     "DMPNNModel",
+    "DenoisingAutoencoder",
     "Ensemble",
     "EuclideanKNNClassifier",
     "EuclideanKNNRegressor",
@@ -57,6 +60,7 @@ __all__ = [
     "TanimotoKNNRegressor",
     "TensorGraph",
     "UNet",
+    "VAE",
     "load",
     "register",
     "tensorgraph",
@@ -66,6 +70,8 @@ __all__ = [
 _MODULES = {
     "AttentiveFPModel": "attentive_fp",
     "AutoModel": "auto",
+    "Autoencoder": "autoencoder",
+    "DenoisingAutoencoder": "autoencoder",
     "CNN": "cnn",
     "DMPNNModel": "dmpnn",
     "Ensemble": "ensemble",
@@ -88,6 +94,7 @@ _MODULES = {
     "TanimotoKNNRegressor": "neighbors",
     "TensorGraph": "tensorgraph",
     "UNet": "unet",
+    "VAE": "autoencoder",
 }
 
 __getattr__, __dir__ = attach(__name__, ("tensorgraph",), _MODULES)
