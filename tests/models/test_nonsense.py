@@ -42,7 +42,7 @@ MESSAGES = {
     "ffn_hidden_dim": 3, "ffn_num_layers": 1, "warmup_epochs": 1, "init_lr": 0.01, "max_lr": 0.02, "final_lr": 0.01,
 }  # fmt: skip
 CODER = {
-    "latent_size": 2, "layer_sizes": [4], "layer_filters": [], "activation": "relu", "reconstruction": "gaussian", "batch_size": 2, "learning_rate": 0.01, "seed": 0, "optimizer": None,
+    "latent_size": 5, "layer_sizes": [4], "layer_filters": [], "activation": "relu", "reconstruction": "gaussian", "batch_size": 2, "learning_rate": 0.01, "seed": 0, "optimizer": None,
 }  # fmt: skip
 MODELS = {
     "MultitaskClassifier": lambda: call(1, 3, **DENSE, n_classes=2),
@@ -164,7 +164,7 @@ def arguments(name, method):
         "load_state_dict": lambda: call(made(name).state_dict()),
         "encode": lambda: call(rows.X),
         "encode_distribution": lambda: call(rows.X),
-        "decode": lambda: call(ones(2, 2)),
+        "decode": lambda: call(ones(2, 5)),
         "sample": lambda: call(2, seed=0) if name == "VAE" else call(2, temperature=1.0, prefix="A", seed=0, max_length=3),
     }[method]  # fmt: skip
 
