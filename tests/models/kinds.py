@@ -133,5 +133,12 @@ def vae():
     return model, ct.data.NumpyDataset(X), X
 
 
+def smiles_vae():
+    tokenizer = ct.data.CharTokenizer.fit(TEXTS)
+    data = ct.data.SequenceDataset.from_texts(TEXTS, tokenizer, np.arange(6.0))
+    reader = {"hidden_size": 6, "num_layers": 2, "batch_size": 2, "seed": 0}
+    return ct.models.SmilesVAE(tokenizer, 3, token_dropout=0.2, n_properties=1, **reader), data, data
+
+
 NETS = [dense, regressor, ensemble, cnn, resnet, unet, sequences, truncated, language, graph, own, autoencoder]
-MODELS = [*NETS, sparse, packed, neighbors, process, ridge, euclidean, vae]
+MODELS = [*NETS, sparse, packed, neighbors, process, ridge, euclidean, vae, smiles_vae]

@@ -44,6 +44,10 @@ MESSAGES = {
 CODER = {
     "latent_size": 5, "layer_sizes": [4], "layer_filters": [], "activation": "relu", "reconstruction": "gaussian", "batch_size": 2, "learning_rate": 0.01, "seed": 0, "optimizer": None,
 }  # fmt: skip
+LATENT = {
+    "cell": "gru", "embedding_size": 2, "hidden_size": 3, "num_layers": 1, "token_dropout": 0.1, "n_properties": 1, "property_weight": 0.5, "beta": 0.5, "annealing_epochs": 2, "clip_norm": 5.0,
+    "batch_size": 2, "learning_rate": 0.01, "seed": 0, "optimizer": None,
+}  # fmt: skip
 MODELS = {
     "MultitaskClassifier": lambda: call(1, 3, **DENSE, n_classes=2),
     "MultitaskRegressor": lambda: call(1, 3, **DENSE, uncertainty=True),
@@ -53,6 +57,7 @@ MODELS = {
     "SequenceClassifier": lambda: call(1, TOKENIZER, **READER, **SEQUENCES, n_classes=2),
     "SequenceRegressor": lambda: call(1, TOKENIZER, **READER, **SEQUENCES),
     "LanguageModel": lambda: call(TOKENIZER, **READER),
+    "SmilesVAE": lambda: call(TOKENIZER, 3, **LATENT),
     "Autoencoder": lambda: call(3, **CODER),
     "DenoisingAutoencoder": lambda: call(3, **CODER, corruption=0.1, noise_stddev=0.1),
     "VAE": lambda: call(3, **CODER, beta=0.5, annealing_epochs=2),
@@ -77,7 +82,18 @@ MODELS = {name: make for name, make in MODELS.items() if name not in ABSENT}
 # What is called on them; `METHODS` has what each takes.
 OF_ALL = ("fit", "predict", "predict_on_batch", "evaluate", "summary", "save", "to_onnx", "to", "load_state_dict")
 OWN = {
-    "LanguageModel": ("sample",),
+    "LanguageModel": ("sample", "climb"),
+    "SmilesVAE": (
+        "fit_sequences",
+        "encode",
+        "predict_embeddings",
+        "decode",
+        "predict_from_embeddings",
+        "predict_from_sequences",
+        "sample",
+        "interpolate",
+        "optimize",
+    ),
     "Autoencoder": ("encode", "decode"),
     "DenoisingAutoencoder": ("encode", "decode"),
     "VAE": ("encode", "decode", "encode_distribution", "sample"),
@@ -97,7 +113,7 @@ WITHOUT_NETS = (
     *EXTRAS,
 )
 REFUSED = {(name, "summary") for name in WITHOUT_NETS}
-REFUSED |= {(name, "to_onnx") for name in ("NetModel", "SklearnModel", "GBDTModel")}
+REFUSED |= {(name, "to_onnx") for name in ("NetModel", "SklearnModel", "GBDTModel", "SmilesVAE")}
 WITHOUT_ARGUMENTS = {"make_optimizer", "to_config", "state_dict"}
 OPTIONS = {"per_task_metrics": False, "use_sample_weights": False, "mask_missing": True}
 
@@ -110,6 +126,13 @@ class SmallNet(ct.nn.Module):
 
     def forward(self, x):
         return self.inner(x)
+
+
+def lengths(texts):
+    return [len(text) for text in texts]
+
+
+READERS = ("SequenceClassifier", "SequenceRegressor", "LanguageModel", "SmilesVAE")
 
 
 class OneEpoch(ct.train.Callback):
@@ -128,7 +151,7 @@ def made(name):
 
 def data(name):
     """Two rows that the model learns from."""
-    if name in ("SequenceClassifier", "SequenceRegressor", "LanguageModel"):
+    if name in READERS:
         return ct.data.SequenceDataset.from_texts(["AC", "CAx"], TOKENIZER, [0, 1])
     if issubclass(getattr(models, name), GraphRows):
         graphs = ct.ops.mol_graphs(["CCO", "C"], features=made(name).features)
@@ -164,8 +187,15 @@ def arguments(name, method):
         "load_state_dict": lambda: call(made(name).state_dict()),
         "encode": lambda: call(rows.X),
         "encode_distribution": lambda: call(rows.X),
-        "decode": lambda: call(ones(2, 5)),
-        "sample": lambda: call(2, seed=0) if name == "VAE" else call(2, temperature=1.0, prefix="A", seed=0, max_length=3),
+        "decode": lambda: call(ones(2, 3), temperature=1.0, seed=0, max_length=3) if name == "SmilesVAE" else call(ones(2, 5)),
+        "climb": lambda: call(lengths, rounds=1, n=2, keep=1, nb_epoch=1, temperature=1.0, seed=0, max_length=3),
+        "optimize": lambda: call(lengths, n=1, start=["AC"], rounds=1, spread=1.0, seed=0),
+        "fit_sequences": lambda: call(["AC", "CAx"], nb_epoch=1, progress=False),
+        "predict_embeddings": lambda: call(["AC", "CAx"]),
+        "predict_from_embeddings": lambda: call(ones(2, 3)),
+        "predict_from_sequences": lambda: call(["AC", "CAx"]),
+        "interpolate": lambda: call("AC", "CAx", 3),
+        "sample": lambda: call(2, temperature=1.0, seed=0, max_length=3) if name == "SmilesVAE" else call(2, seed=0) if name == "VAE" else call(2, temperature=1.0, prefix="A", seed=0, max_length=3),
     }[method]  # fmt: skip
 
 
@@ -185,7 +215,7 @@ def test_methods(name, method, tmp_path, monkeypatch):
     model = made(name)
     if method != "fit":
         model.fit(data(name), nb_epoch=1, progress=False)
-    reads = name in ("SequenceClassifier", "SequenceRegressor", "LanguageModel")
+    reads = name in READERS
     own = (
         {"dataset": "ours"}
         if method == "fit" or (method == "evaluate" and name != "LanguageModel")

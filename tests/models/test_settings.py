@@ -43,6 +43,9 @@ MADE = {
         12, 3, [4, 5], [], "elu", "binary", 0.1, 0.2, 7, SCHEDULE, 5, "SGD"
     ),
     "VAE": lambda: models.VAE([9, 8, 3], 3, (4,), (2, 5), "identity", "binary", 2, 9, 7, 0.01, 5, optim.SGD(lr=0.1)),
+    "SmilesVAE": lambda: models.SmilesVAE(
+        TOKENIZER, 3, "lstm", 4, 5, 2, 0.1, 2, 0.5, 0.5, 3, None, 7, 0.01, 5, "AdamW"
+    ),
     "TanimotoKNNClassifier": lambda: models.TanimotoKNNClassifier(2, 16, 3, "uniform", 4),
     "TanimotoKNNRegressor": lambda: models.TanimotoKNNRegressor(2, 16, 3, "uniform"),
     "TanimotoGP": lambda: models.TanimotoGP(2, 16, 12, "classification", 3, 50, 20, 1),

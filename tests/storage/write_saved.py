@@ -249,6 +249,13 @@ MODELS: dict[str, tuple[Callable[[], tuple[Any, Any]], Any]] = {
         lambda: (models.VAE(2, 2, [5], beta=0.5, annealing_epochs=3, **SMALL), NumpyDataset(VALUES / 100)),
         VALUES / 100,
     ),
+    "smiles_vae": (
+        lambda: (
+            models.SmilesVAE(LETTERS, 2, embedding_size=2, hidden_size=3, n_properties=1, **SMALL),
+            text_rows(VALUES[:6, :1] / 100),
+        ),
+        TEXTS,
+    ),
     "sequence_rnn": (
         lambda: (
             models.SequenceClassifier(1, DNATokenizer(), cell="rnn", **READER),

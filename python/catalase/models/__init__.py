@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .resnet import ResNetClassifier
     from .ridge import RidgeRegression
     from .sequence import SequenceClassifier, SequenceRegressor
+    from .smiles_vae import SmilesVAE
     from .tensorgraph import TensorGraph
     from .unet import UNet
 
@@ -55,6 +56,7 @@ __all__ = [
     "SequenceClassifier",
     "SequenceRegressor",
     "SklearnModel",
+    "SmilesVAE",
     "TanimotoGP",
     "TanimotoKNNClassifier",
     "TanimotoKNNRegressor",
@@ -89,6 +91,7 @@ _MODULES = {
     "SequenceClassifier": "sequence",
     "SequenceRegressor": "sequence",
     "SklearnModel": "estimators",
+    "SmilesVAE": "smiles_vae",
     "TanimotoGP": "gaussian_process",
     "TanimotoKNNClassifier": "neighbors",
     "TanimotoKNNRegressor": "neighbors",

@@ -171,7 +171,9 @@ class Evidence:
     def __call__(self, output: tuple[Tensor, Tensor, Tensor], y: NDArray[Any], w: Any) -> Tensor:
         decoded, mean, log_variance = output
         rows, training = mean.shape[0], is_recording()
-        error = self.reconstruction(decoded, y) * (self.scale * decoded.size / max(1, rows))
+        tokens = isinstance(self.reconstruction, nn.losses.SoftmaxCrossEntropy)  # one label has a logit for each
+        labels = decoded.shape[0] if tokens else decoded.size
+        error = self.reconstruction(decoded, y) * (self.scale * labels / max(1, rows))
         divergence = kl_from_normal(mean, log_variance)
         self._totals[training] += rows * np.array([1.0, error.item(), divergence.item()])
         return error + divergence * (self.training_beta if training else self.beta)
@@ -191,6 +193,17 @@ def kl_from_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
     """Return the Kullback-Leibler divergence of normal distributions from N(0, I), in nats, its mean over rows."""
     terms = mean * mean + log_variance.exp() - log_variance - 1.0
     return terms.sum() * (0.5 / max(1, mean.shape[0]))
+
+
+def latent_variables(where: str, z: Any, latent_size: int, name: str = "z") -> NDArray[np.float32]:
+    """Return latent variables as float32 (N, latent_size); refuse another shape, and what is not finite."""
+    z = _arrays.numbers(where, name, to_host(z))
+    if z.ndim != 2 or z.shape[1] != latent_size:
+        raise ValueError(f"{where}: {name} must have shape (rows, {latent_size}), got {z.shape}")
+    bad = ~(abs(z) <= np.finfo(np.float32).max)
+    if bad.any():
+        raise ValueError(f"{where}: {name} is not finite as float32 at row {int(np.argwhere(bad)[0][0])}")
+    return np.ascontiguousarray(z, np.float32)
 
 
 class Size(AnyOf):
@@ -317,7 +330,7 @@ class CodingNet(FeatureRows, NetModel):
     def _batch(self, X: Any) -> Batch:
         return X if isinstance(X, Batch) else _Rows(self._rows(X))
 
-    def _training_rows(self, dataset: Any) -> Batches:
+    def _walk(self, dataset: Any) -> Batches:
         """Each row is its own label."""
 
         def iterbatches(batch_size: int, deterministic: bool = False, seed: int | None = None) -> Any:
@@ -327,8 +340,11 @@ class CodingNet(FeatureRows, NetModel):
 
         return Batches(dataset, iterbatches)
 
+    def _training_rows(self, dataset: Any) -> Batches:
+        return self._walk(dataset)
+
     def _validation_rows(self, dataset: Any) -> Batches:
-        return CodingNet._training_rows(self, dataset)
+        return self._walk(dataset)
 
     def _check_counts(self, where: str, dataset: Any, aim: str = "to learn from") -> None:
         """Labels and their weights are not looked at."""
@@ -394,13 +410,7 @@ class CodingNet(FeatureRows, NetModel):
             (N, n_features), or images (N, height, width, channels); from 0 to 1 with ``reconstruction="binary"``.
         """
         where = f"{type(self).__name__}.decode"
-        z = _arrays.numbers(where, "z", to_host(z))
-        if z.ndim != 2 or z.shape[1] != self.latent_size:
-            raise ValueError(f"{where}: z must have shape (rows, {self.latent_size}), got {z.shape}")
-        bad = ~(abs(z) <= np.finfo(np.float32).max)
-        if bad.any():
-            raise ValueError(f"{where}: z is not finite as float32 at row {int(np.argwhere(bad)[0][0])}")
-        z = np.ascontiguousarray(z, np.float32)
+        z = latent_variables(where, z, self.latent_size)
         parts = []
         with nn.inference(), no_grad():
             for start in range(0, max(1, len(z)), self._rows_at_a_time):
@@ -534,8 +544,36 @@ optimizer
         self._begin(Corruption(self.corruption, self.noise_stddev))
 
 
+class Variational(NetModel):
+    """Training on the bound on the evidence: annealing, and both terms in the history. The net has a buffer ``epochs``."""
+
+    beta: float
+    annealing_epochs: int
+    _walk: Any  # from a dataset to the batches of an epoch
+
+    def _training_rows(self, dataset: Any) -> Batches:
+        walk, evidence, epochs = self._walk(dataset), self.loss, self.module.epochs  # type: ignore[attr-defined]
+
+        def iterbatches(*args: Any, **options: Any) -> Any:
+            done, over = float(epochs.numpy()), self.annealing_epochs
+            evidence.training_beta = self.beta * (min(1.0, done / over) if over else 1.0)
+            evidence.forget()
+            yield from walk.iterbatches(*args, **options)
+            epochs.data[...] = done + 1
+
+        return Batches(dataset, iterbatches)
+
+    def _scoring(self, chosen: Sequence[Metric], valid: Any) -> dict[str, Callable[[], float]]:
+        figures: dict[str, Callable[[], float]] = {}
+        for prefix, training in (("", True), ("valid_", False)):
+            for term, name in enumerate(("reconstruction", "kl"), 1):
+                if training or valid is not None:
+                    figures[prefix + name] = partial(self.loss.mean, training, term)
+        return figures | super()._scoring(chosen, valid)
+
+
 @declared
-class VAE(CodingNet):
+class VAE(Variational, CodingNet):
     """A variational autoencoder: rows as draws from a normal distribution of few numbers, and new rows made from it.
 
     Parameters
@@ -576,8 +614,6 @@ class VAE(CodingNet):
     """
 
     settings = CodingNet.settings | Settings(beta=Float(low=0), annealing_epochs=Int(0, 1_000_000))
-    beta: float
-    annealing_epochs: int
 
     def __init__(
         self,
@@ -598,28 +634,6 @@ class VAE(CodingNet):
         rng = nn.init.generator(self.seed)
         net = VariationalCoder(self._encoder(2 * self.latent_size, rng), self._decoder(rng), self.latent_size)
         self._start(net, Evidence(self._error, 0.5 if self.reconstruction == "gaussian" else 1.0, self.beta))
-
-    def _training_rows(self, dataset: Any) -> Batches:
-        walk, evidence, epochs = super()._training_rows(dataset), self.loss, self.module.epochs  # type: ignore[attr-defined]
-
-        def iterbatches(*args: Any, **options: Any) -> Any:
-            done = float(epochs.numpy())
-            evidence.training_beta = self.beta * min(
-                1.0, done / (self.annealing_epochs or 1) + (not self.annealing_epochs)
-            )
-            evidence.forget()
-            yield from walk.iterbatches(*args, **options)
-            epochs.data[...] = done + 1
-
-        return Batches(dataset, iterbatches)
-
-    def _scoring(self, chosen: Sequence[Metric], valid: Any) -> dict[str, Callable[[], float]]:
-        figures: dict[str, Callable[[], float]] = {}
-        for prefix, training in (("", True), ("valid_", False)):
-            for term, name in enumerate(("reconstruction", "kl"), 1):
-                if training or valid is not None:
-                    figures[prefix + name] = partial(self.loss.mean, training, term)
-        return figures | super()._scoring(chosen, valid)
 
     def _latent(self, where: str, X: Any) -> NDArray[Any]:
         return super()._latent(where, X)[:, : self.latent_size]
