@@ -15,14 +15,14 @@ from catalase.models.graphs import GraphRows
 from tests.nonsense import Target, call, ones, report
 
 KINDS = {
-    "n_features": "whole", "graph_conv_layers": "sizes", "layer_sizes": "sizes", "weight_init_stddevs": "number or numbers", "bias_init_consts": "number or numbers", "dropouts": "number or numbers", "dropout": "number",
+    "z": "values", "embeddings": "values", "n_features": "whole", "graph_conv_layers": "sizes", "layer_sizes": "sizes", "weight_init_stddevs": "number or numbers", "bias_init_consts": "number or numbers", "dropouts": "number or numbers", "dropout": "number",
     "activation_fns": "word or words", "learning_rate": "rate or schedule", "seed": "seed?", "dense_layer_size": "whole?", "kernel_size": "sizes", "strides": "sizes", "stem_size": "sizes",
     "stem_stride": "sizes", "layer_filters": "sizes", "tokenizer": "ours", "clip_norm": "limit?", "truncation": "whole?", "members": "ours",
     "valid": "ours?", "callbacks": "no objects", "progress": "flag?", "resume": "path?", "path": "path", "transformers": "no objects?", "X": "values", "dataset": "values", "metrics": "no objects",
     "model": "ours", "model_dir": "path?", "eval_metric": "activation?", "train_dataset": "ours", "valid_dataset": "ours",
     "size": "sizes?", "optimizer": "ours?", "loss": "function", "module": "layer", "state": "anything", "groups": "ids", "temperature": "number", "prefix": "word", "device": "device",
 }  # fmt: skip
-ALSO = {"dataset": ["X", "list", "rows", "sequences", "SequenceDataset", "row", "token", "x"], "X": ["list", "rows", "sequences", "row", "token", "x"], "prefix": ["token"], "device": ["CPU"], "weight_decay_penalty": ["weight decay"], "weight_decay_penalty_type": ["weight decay"], "valid": ["dataset"], "state": ["names", "needed", "member"], "train_dataset": ["dataset", "X"], "valid_dataset": ["dataset", "X"]}  # fmt: skip
+ALSO = {"sequences": ["dataset", "list", "texts", "token", "row", "X", "x"], "start": ["dataset", "list", "texts", "token", "row", "X", "x"], "first": ["row", "token"], "last": ["row", "token"], "dataset": ["X", "list", "rows", "sequences", "SequenceDataset", "row", "token", "x"], "X": ["list", "rows", "sequences", "row", "token", "x"], "prefix": ["token"], "device": ["CPU"], "weight_decay_penalty": ["weight decay"], "weight_decay_penalty_type": ["weight decay"], "valid": ["dataset"], "state": ["names", "needed", "member"], "train_dataset": ["dataset", "X"], "valid_dataset": ["dataset", "X"]}  # fmt: skip
 
 TOKENIZER = ct.data.CharTokenizer(["A", "C", "x"])
 DENSE = {
@@ -190,7 +190,7 @@ def arguments(name, method):
         "decode": lambda: call(ones(2, 3), temperature=1.0, seed=0, max_length=3) if name == "SmilesVAE" else call(ones(2, 5)),
         "climb": lambda: call(lengths, rounds=1, n=2, keep=1, nb_epoch=1, temperature=1.0, seed=0, max_length=3),
         "optimize": lambda: call(lengths, n=1, start=["AC"], rounds=1, spread=1.0, seed=0),
-        "fit_sequences": lambda: call(["AC", "CAx"], nb_epoch=1, progress=False),
+        "fit_sequences": lambda: call(["AC", "CAx"], nb_epoch=1, progress=False, y=[0.0, 1.0]),
         "predict_embeddings": lambda: call(["AC", "CAx"]),
         "predict_from_embeddings": lambda: call(ones(2, 3)),
         "predict_from_sequences": lambda: call(["AC", "CAx"]),
@@ -223,6 +223,8 @@ def test_methods(name, method, tmp_path, monkeypatch):
         if reads
         else {}
     )  # lists of lists are sequences
+    if name == "SmilesVAE" and method != "fit_sequences":
+        own |= {"sequences": "anything", "start": "anything"}
     names = (name, method, *(("SequenceDataset", "encode", "encode_all") if reads else ()))
     if name == "NetModel":  # whose X the user's own layers look at
         names, own = (*names, "linear"), own | {"dataset": own.get("dataset", "values"), "X": "values"}
