@@ -199,7 +199,7 @@ class SmilesVAE(Variational, SequenceModel):
 
     # Training.
     def fit_sequences(
-        self, sequences: Sequence[Any], nb_epoch: int = 10, progress: bool | None = None
+        self, sequences: Sequence[Any], nb_epoch: int = 10, progress: bool | None = None, y: Any = None
     ) -> train.History:
         """Train on texts; see `fit`.
 
@@ -209,6 +209,8 @@ class SmilesVAE(Variational, SequenceModel):
             Pairs of input and output, as DeepChem takes them.
         nb_epoch : int
         progress : bool, optional
+        y : array_like, shape (N, n_properties), optional
+            The properties, where the model has some.
 
         Returns
         -------
@@ -224,7 +226,7 @@ class SmilesVAE(Variational, SequenceModel):
                     f"{where}: sequences must be texts, or pairs of a text and itself, got {shown(item)} at row {row}"
                 )
         assert self.tokenizer is not None
-        return self.fit(SequenceDataset.from_texts(texts, self.tokenizer), nb_epoch=nb_epoch, progress=progress)
+        return self.fit(SequenceDataset.from_texts(texts, self.tokenizer, y), nb_epoch=nb_epoch, progress=progress)
 
     def _check_counts(self, where: str, dataset: Any, aim: str = "to learn from") -> None:
         if self.n_properties:
@@ -369,7 +371,7 @@ class SmilesVAE(Variational, SequenceModel):
         if isinstance(score, type) or not callable(score):
             raise TypeError(f"{where}: score must be a function of a list of texts, got {shown(score)}")
         n, rounds = whole_number(where, "n", n, 1, 100_000), whole_number(where, "rounds", rounds, 1, 1_000_000)
-        spread = number(where, "spread", spread, above=0)
+        spread = number(where, "spread", spread, above=0, at_most=1e6)
         _, rng, *how = self._how(where, 0.0, seed, 200)
         if start is None:
             centers = rng.standard_normal((n, self.latent_size), np.float32)
