@@ -61,6 +61,8 @@ MODELS = {
     "Autoencoder": lambda: call(3, **CODER),
     "DenoisingAutoencoder": lambda: call(3, **CODER, corruption=0.1, noise_stddev=0.1),
     "VAE": lambda: call(3, **CODER, beta=0.5, annealing_epochs=2),
+    "GAN": lambda: call(3, 2, [4], 0, batch_size=2, learning_rate=0.01, seed=0, optimizer=None),
+    "WGAN": lambda: call(3, 2, [4], 0, gradient_penalty=5.0, batch_size=2, learning_rate=0.01, seed=0, optimizer=None),
     "TanimotoKNNClassifier": lambda: call(1, 64, 2, "uniform", 2),
     "TanimotoKNNRegressor": lambda: call(1, 64, 2, "uniform"),
     "TanimotoGP": lambda: call(1, 3, n_counts=2, mode="regression", n_classes=2, max_exact=10, n_inducing=2, seed=0),
@@ -96,6 +98,8 @@ OWN = {
     ),
     "Autoencoder": ("encode", "decode"),
     "DenoisingAutoencoder": ("encode", "decode"),
+    "GAN": ("sample",),
+    "WGAN": ("sample",),
     "VAE": ("encode", "decode", "encode_distribution", "sample"),
     "Ensemble": ("predict_spread",),
     "GBDTModel": ("fit_with_eval",),
@@ -113,7 +117,7 @@ WITHOUT_NETS = (
     *EXTRAS,
 )
 REFUSED = {(name, "summary") for name in WITHOUT_NETS}
-REFUSED |= {(name, "to_onnx") for name in ("NetModel", "SklearnModel", "GBDTModel", "SmilesVAE")}
+REFUSED |= {(name, "to_onnx") for name in ("NetModel", "SklearnModel", "GBDTModel", "SmilesVAE", "GAN", "WGAN")}
 WITHOUT_ARGUMENTS = {"make_optimizer", "to_config", "state_dict"}
 OPTIONS = {"per_task_metrics": False, "use_sample_weights": False, "mask_missing": True}
 
@@ -195,7 +199,7 @@ def arguments(name, method):
         "predict_from_embeddings": lambda: call(ones(2, 3)),
         "predict_from_sequences": lambda: call(["AC", "CAx"]),
         "interpolate": lambda: call("AC", "CAx", 3),
-        "sample": lambda: call(2, temperature=1.0, seed=0, max_length=3) if name == "SmilesVAE" else call(2, seed=0) if name == "VAE" else call(2, temperature=1.0, prefix="A", seed=0, max_length=3),
+        "sample": lambda: call(2, temperature=1.0, seed=0, max_length=3) if name == "SmilesVAE" else call(2, None, seed=0) if "GAN" in name else call(2, seed=0) if name == "VAE" else call(2, temperature=1.0, prefix="A", seed=0, max_length=3),
     }[method]  # fmt: skip
 
 

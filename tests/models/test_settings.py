@@ -46,6 +46,8 @@ MADE = {
     "SmilesVAE": lambda: models.SmilesVAE(
         TOKENIZER, 3, "lstm", 4, 5, 2, 0.1, 2, 0.5, 0.5, 3, None, 7, 0.01, 5, "AdamW"
     ),
+    "GAN": lambda: models.GAN(12, 3, (4, 5), 2, 7, 0.01, 5, "SGD"),
+    "WGAN": lambda: models.WGAN(12, 3, [4], 2, 5, 7, SCHEDULE, 5, optim.SGD(lr=0.1)),
     "TanimotoKNNClassifier": lambda: models.TanimotoKNNClassifier(2, 16, 3, "uniform", 4),
     "TanimotoKNNRegressor": lambda: models.TanimotoKNNRegressor(2, 16, 3, "uniform"),
     "TanimotoGP": lambda: models.TanimotoGP(2, 16, 12, "classification", 3, 50, 20, 1),

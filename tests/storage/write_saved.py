@@ -256,6 +256,8 @@ MODELS: dict[str, tuple[Callable[[], tuple[Any, Any]], Any]] = {
         ),
         TEXTS,
     ),
+    "gan": (lambda: (models.GAN(2, 2, [4], **SMALL), NumpyDataset(VALUES / 100)), VALUES / 100),
+    "wgan": (lambda: (models.WGAN(2, 2, [4], **SMALL), NumpyDataset(VALUES / 100)), VALUES / 100),
     "sequence_rnn": (
         lambda: (
             models.SequenceClassifier(1, DNATokenizer(), cell="rnn", **READER),

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .ensemble import Ensemble
     from .estimators import SklearnModel
     from .euclidean_neighbors import EuclideanKNNClassifier, EuclideanKNNRegressor
+    from .gan import GAN, WGAN
     from .gaussian_process import TanimotoGP
     from .gin import GINModel
     from .graph_conv import GraphConvModel
@@ -43,6 +44,7 @@ __all__ = [
     "Ensemble",
     "EuclideanKNNClassifier",
     "EuclideanKNNRegressor",
+    "GAN",
     "GBDTModel",
     "GINModel",
     "GraphConvModel",
@@ -63,6 +65,7 @@ __all__ = [
     "TensorGraph",
     "UNet",
     "VAE",
+    "WGAN",
     "load",
     "register",
     "tensorgraph",
@@ -79,6 +82,7 @@ _MODULES = {
     "Ensemble": "ensemble",
     "EuclideanKNNClassifier": "euclidean_neighbors",
     "EuclideanKNNRegressor": "euclidean_neighbors",
+    "GAN": "gan",
     "GBDTModel": "boosting",
     "GINModel": "gin",
     "GraphConvModel": "graph_conv",
@@ -98,6 +102,7 @@ _MODULES = {
     "TensorGraph": "tensorgraph",
     "UNet": "unet",
     "VAE": "autoencoder",
+    "WGAN": "gan",
 }
 
 __getattr__, __dir__ = attach(__name__, ("tensorgraph",), _MODULES)
