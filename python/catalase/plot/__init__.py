@@ -13,7 +13,7 @@ from .._internal.lazy import attach
 
 if TYPE_CHECKING:
     from .distributions import box, density, violin
-    from .generation import generation
+    from .generated import generation
     from .maps import projection
     from .nets import activations, decision_regions, filters
     from .scores import calibration, parity, precision_recall, roc, uncertainty
@@ -51,7 +51,7 @@ __getattr__, __dir__ = attach(
         "decision_regions": "nets",
         "density": "distributions",
         "filters": "nets",
-        "generation": "generation",
+        "generation": "generated",
         "learning_curve": "training",
         "logo": "sequences",
         "molecules": "structures",
