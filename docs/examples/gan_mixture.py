@@ -1,6 +1,6 @@
 """Does a generative adversarial net find all modes of a mixture?
 
-    python gan_mixture.py [--epochs 60] [--seeds 0 1 2] [--picture mixture.png]
+    python gan_mixture.py [--epochs 200] [--seeds 0 1 2] [--picture mixture.png]
 
 Eight normal distributions stand on a circle. `GAN` makes 1,000 points; those within four deviations of a centre count for it.
 """
@@ -30,7 +30,7 @@ def modes(points: np.ndarray) -> np.ndarray:
 
 def main(arguments: list[str] | None = None) -> list[np.ndarray]:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--epochs", type=int, default=60)
+    parser.add_argument("--epochs", type=int, default=200)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--picture")
     options = parser.parse_args(arguments)
