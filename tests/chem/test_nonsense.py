@@ -12,6 +12,7 @@ FUNCTIONS = {
     "read": lambda: call(["CCO", "C1CC"], errors="mask", return_report=True),
     "scaffold": lambda: call(["CCO", "C1CC1N"], chiral=True),
     "standardize": lambda: call(["CCO", "C1CC"], labels=[[1.0], [2.0]], tasks=["y"], normalize=True, largest_fragment=True, neutralize=False, inchikey=True, errors="mask"),
+    "generation_report": lambda: call(["CCO", "CCN"], ["CCC"], alerts=["pains"], seed=0, num_threads=1),
     "draw": lambda: call(["CCO", "C1CC"], "grid.png", legends=["a", "b"], highlight=[[(0, 1)], []], columns=2, errors="mask"),
 }  # fmt: skip
 
@@ -38,5 +39,5 @@ def test_merge():
 
 
 def test_everything_public_is_in_a_table():
-    assert set(chem.__all__) == set(FUNCTIONS) | {"Standardized"}
+    assert set(chem.__all__) == set(FUNCTIONS) | {"Standardized", "GenerationReport"}
     assert {name for name in vars(chem.Standardized) if not name.startswith("_")} == {"merge"}

@@ -77,7 +77,9 @@ def test_the_folder_explains_a_single_net_too(folder, tmp_path, model, capsys):
     predictions = read(out / "test_predictions.csv")
     smiles = [row["smiles"] for row in predictions]
     loaded = ct.models.load(out)
-    np.testing.assert_allclose(loaded.predict(smiles)[:, 0], [float(row["predicted"]) for row in predictions], rtol=1e-6)
+    np.testing.assert_allclose(
+        loaded.predict(smiles)[:, 0], [float(row["predicted"]) for row in predictions], rtol=1e-6
+    )
     assert {row["low"] for row in predictions} == {""} and {row["in_domain"] for row in predictions} <= {"yes", "no"}
     split = read(out / "split.csv")
     assert {(row["part"], row["fold"]) for row in split} == {("train", "0"), ("train", "1"), ("test", "-1")}

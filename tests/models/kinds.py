@@ -123,5 +123,22 @@ def own():
     return model, ct.data.NumpyDataset(X, Y), X
 
 
-NETS = [dense, regressor, ensemble, cnn, resnet, unet, sequences, truncated, language, graph, own]
-MODELS = [*NETS, sparse, packed, neighbors, process, ridge, euclidean]
+def autoencoder():
+    model = ct.models.DenoisingAutoencoder(16, 3, layer_sizes=[8], noise_stddev=0.1, batch_size=8, seed=0)
+    return model, ct.data.NumpyDataset(X), X
+
+
+def vae():
+    model = ct.models.VAE(16, 3, layer_sizes=[8], annealing_epochs=3, batch_size=8, seed=0)
+    return model, ct.data.NumpyDataset(X), X
+
+
+def smiles_vae():
+    tokenizer = ct.data.CharTokenizer.fit(TEXTS)
+    data = ct.data.SequenceDataset.from_texts(TEXTS, tokenizer, np.arange(6.0))
+    reader = {"hidden_size": 6, "num_layers": 2, "batch_size": 2, "seed": 0}
+    return ct.models.SmilesVAE(tokenizer, 3, token_dropout=0.2, n_properties=1, **reader), data, data
+
+
+NETS = [dense, regressor, ensemble, cnn, resnet, unet, sequences, truncated, language, graph, own, autoencoder]
+MODELS = [*NETS, sparse, packed, neighbors, process, ridge, euclidean, vae, smiles_vae]

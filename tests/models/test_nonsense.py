@@ -15,14 +15,14 @@ from catalase.models.graphs import GraphRows
 from tests.nonsense import Target, call, ones, report
 
 KINDS = {
-    "n_features": "whole", "graph_conv_layers": "sizes", "layer_sizes": "sizes", "weight_init_stddevs": "number or numbers", "bias_init_consts": "number or numbers", "dropouts": "number or numbers", "dropout": "number",
+    "z": "values", "embeddings": "values", "n_features": "whole", "graph_conv_layers": "sizes", "layer_sizes": "sizes", "weight_init_stddevs": "number or numbers", "bias_init_consts": "number or numbers", "dropouts": "number or numbers", "dropout": "number",
     "activation_fns": "word or words", "learning_rate": "rate or schedule", "seed": "seed?", "dense_layer_size": "whole?", "kernel_size": "sizes", "strides": "sizes", "stem_size": "sizes",
     "stem_stride": "sizes", "layer_filters": "sizes", "tokenizer": "ours", "clip_norm": "limit?", "truncation": "whole?", "members": "ours",
     "valid": "ours?", "callbacks": "no objects", "progress": "flag?", "resume": "path?", "path": "path", "transformers": "no objects?", "X": "values", "dataset": "values", "metrics": "no objects",
     "model": "ours", "model_dir": "path?", "eval_metric": "activation?", "train_dataset": "ours", "valid_dataset": "ours",
     "size": "sizes?", "optimizer": "ours?", "loss": "function", "module": "layer", "state": "anything", "groups": "ids", "temperature": "number", "prefix": "word", "device": "device",
 }  # fmt: skip
-ALSO = {"dataset": ["X", "list", "rows", "sequences", "SequenceDataset", "row", "token", "x"], "X": ["list", "rows", "sequences", "row", "token", "x"], "prefix": ["token"], "device": ["CPU"], "weight_decay_penalty": ["weight decay"], "weight_decay_penalty_type": ["weight decay"], "valid": ["dataset"], "state": ["names", "needed", "member"], "train_dataset": ["dataset", "X"], "valid_dataset": ["dataset", "X"]}  # fmt: skip
+ALSO = {"sequences": ["dataset", "list", "texts", "token", "row", "X", "x"], "start": ["dataset", "list", "texts", "token", "row", "X", "x"], "first": ["row", "token"], "last": ["row", "token"], "dataset": ["X", "list", "rows", "sequences", "SequenceDataset", "row", "token", "x"], "X": ["list", "rows", "sequences", "row", "token", "x"], "prefix": ["token"], "device": ["CPU"], "weight_decay_penalty": ["weight decay"], "weight_decay_penalty_type": ["weight decay"], "valid": ["dataset"], "state": ["names", "needed", "member"], "train_dataset": ["dataset", "X"], "valid_dataset": ["dataset", "X"]}  # fmt: skip
 
 TOKENIZER = ct.data.CharTokenizer(["A", "C", "x"])
 DENSE = {
@@ -41,6 +41,13 @@ MESSAGES = {
     "features": "dmpnn", "message_hidden_dim": 3, "depth": 2, "message_bias": False, "activation": "relu", "aggregation": "norm", "aggregation_norm": 10.0, "batch_norm": False,
     "ffn_hidden_dim": 3, "ffn_num_layers": 1, "warmup_epochs": 1, "init_lr": 0.01, "max_lr": 0.02, "final_lr": 0.01,
 }  # fmt: skip
+CODER = {
+    "latent_size": 5, "layer_sizes": [4], "layer_filters": [], "activation": "relu", "reconstruction": "gaussian", "batch_size": 2, "learning_rate": 0.01, "seed": 0, "optimizer": None,
+}  # fmt: skip
+LATENT = {
+    "cell": "gru", "embedding_size": 2, "hidden_size": 3, "num_layers": 1, "token_dropout": 0.1, "n_properties": 1, "property_weight": 0.5, "beta": 0.5, "annealing_epochs": 2, "clip_norm": 5.0,
+    "batch_size": 2, "learning_rate": 0.01, "seed": 0, "optimizer": None,
+}  # fmt: skip
 MODELS = {
     "MultitaskClassifier": lambda: call(1, 3, **DENSE, n_classes=2),
     "MultitaskRegressor": lambda: call(1, 3, **DENSE, uncertainty=True),
@@ -50,6 +57,12 @@ MODELS = {
     "SequenceClassifier": lambda: call(1, TOKENIZER, **READER, **SEQUENCES, n_classes=2),
     "SequenceRegressor": lambda: call(1, TOKENIZER, **READER, **SEQUENCES),
     "LanguageModel": lambda: call(TOKENIZER, **READER),
+    "SmilesVAE": lambda: call(TOKENIZER, 3, **LATENT),
+    "Autoencoder": lambda: call(3, **CODER),
+    "DenoisingAutoencoder": lambda: call(3, **CODER, corruption=0.1, noise_stddev=0.1),
+    "VAE": lambda: call(3, **CODER, beta=0.5, annealing_epochs=2),
+    "GAN": lambda: call(3, 2, [4], 0, batch_size=2, learning_rate=0.01, seed=0, optimizer=None),
+    "WGAN": lambda: call(3, 2, [4], 0, gradient_penalty=5.0, batch_size=2, learning_rate=0.01, seed=0, optimizer=None),
     "TanimotoKNNClassifier": lambda: call(1, 64, 2, "uniform", 2),
     "TanimotoKNNRegressor": lambda: call(1, 64, 2, "uniform"),
     "TanimotoGP": lambda: call(1, 3, n_counts=2, mode="regression", n_classes=2, max_exact=10, n_inducing=2, seed=0),
@@ -71,7 +84,23 @@ MODELS = {name: make for name, make in MODELS.items() if name not in ABSENT}
 # What is called on them; `METHODS` has what each takes.
 OF_ALL = ("fit", "predict", "predict_on_batch", "evaluate", "summary", "save", "to_onnx", "to", "load_state_dict")
 OWN = {
-    "LanguageModel": ("sample",),
+    "LanguageModel": ("sample", "climb"),
+    "SmilesVAE": (
+        "fit_sequences",
+        "encode",
+        "predict_embeddings",
+        "decode",
+        "predict_from_embeddings",
+        "predict_from_sequences",
+        "sample",
+        "interpolate",
+        "optimize",
+    ),
+    "Autoencoder": ("encode", "decode"),
+    "DenoisingAutoencoder": ("encode", "decode"),
+    "GAN": ("sample",),
+    "WGAN": ("sample",),
+    "VAE": ("encode", "decode", "encode_distribution", "sample"),
     "Ensemble": ("predict_spread",),
     "GBDTModel": ("fit_with_eval",),
     "MultitaskRegressor": ("predict_uncertainty",),
@@ -88,7 +117,7 @@ WITHOUT_NETS = (
     *EXTRAS,
 )
 REFUSED = {(name, "summary") for name in WITHOUT_NETS}
-REFUSED |= {(name, "to_onnx") for name in ("NetModel", "SklearnModel", "GBDTModel")}
+REFUSED |= {(name, "to_onnx") for name in ("NetModel", "SklearnModel", "GBDTModel", "SmilesVAE", "GAN", "WGAN")}
 WITHOUT_ARGUMENTS = {"make_optimizer", "to_config", "state_dict"}
 OPTIONS = {"per_task_metrics": False, "use_sample_weights": False, "mask_missing": True}
 
@@ -101,6 +130,13 @@ class SmallNet(ct.nn.Module):
 
     def forward(self, x):
         return self.inner(x)
+
+
+def lengths(texts):
+    return [len(text) for text in texts]
+
+
+READERS = ("SequenceClassifier", "SequenceRegressor", "LanguageModel", "SmilesVAE")
 
 
 class OneEpoch(ct.train.Callback):
@@ -119,7 +155,7 @@ def made(name):
 
 def data(name):
     """Two rows that the model learns from."""
-    if name in ("SequenceClassifier", "SequenceRegressor", "LanguageModel"):
+    if name in READERS:
         return ct.data.SequenceDataset.from_texts(["AC", "CAx"], TOKENIZER, [0, 1])
     if issubclass(getattr(models, name), GraphRows):
         graphs = ct.ops.mol_graphs(["CCO", "C"], features=made(name).features)
@@ -154,7 +190,17 @@ def arguments(name, method):
         "to_onnx": lambda: call("model.onnx"),
         "to": lambda: call("cpu"),
         "load_state_dict": lambda: call(made(name).state_dict()),
-        "sample": lambda: call(2, temperature=1.0, prefix="A", seed=0, max_length=3),
+        "encode": lambda: call(rows.X),
+        "encode_distribution": lambda: call(rows.X),
+        "decode": lambda: call(ones(2, 3), temperature=1.0, seed=0, max_length=3) if name == "SmilesVAE" else call(ones(2, 5)),
+        "climb": lambda: call(lengths, rounds=1, n=2, keep=1, nb_epoch=1, temperature=1.0, seed=0, max_length=3),
+        "optimize": lambda: call(lengths, n=1, start=["AC"], rounds=1, spread=1.0, seed=0),
+        "fit_sequences": lambda: call(["AC", "CAx"], nb_epoch=1, progress=False, y=[0.0, 1.0]),
+        "predict_embeddings": lambda: call(["AC", "CAx"]),
+        "predict_from_embeddings": lambda: call(ones(2, 3)),
+        "predict_from_sequences": lambda: call(["AC", "CAx"]),
+        "interpolate": lambda: call("AC", "CAx", 3),
+        "sample": lambda: call(2, temperature=1.0, seed=0, max_length=3) if name == "SmilesVAE" else call(2, None, seed=0) if "GAN" in name else call(2, seed=0) if name == "VAE" else call(2, temperature=1.0, prefix="A", seed=0, max_length=3),
     }[method]  # fmt: skip
 
 
@@ -174,7 +220,7 @@ def test_methods(name, method, tmp_path, monkeypatch):
     model = made(name)
     if method != "fit":
         model.fit(data(name), nb_epoch=1, progress=False)
-    reads = name in ("SequenceClassifier", "SequenceRegressor", "LanguageModel")
+    reads = name in READERS
     own = (
         {"dataset": "ours"}
         if method == "fit" or (method == "evaluate" and name != "LanguageModel")
@@ -182,6 +228,8 @@ def test_methods(name, method, tmp_path, monkeypatch):
         if reads
         else {}
     )  # lists of lists are sequences
+    if name == "SmilesVAE" and method != "fit_sequences":
+        own |= {"sequences": "anything", "start": "anything"}
     names = (name, method, *(("SequenceDataset", "encode", "encode_all") if reads else ()))
     if name == "NetModel":  # whose X the user's own layers look at
         names, own = (*names, "linear"), own | {"dataset": own.get("dataset", "values"), "X": "values"}

@@ -138,6 +138,7 @@ def test_a_strangers_schedule_or_optimizer_is_checked():
 
 METRICS = {
     "MultitaskRegressor": "r2_score", "CNN": "mae_score", "UNet": "roc_auc_score", "SequenceRegressor": "rms_score", "LanguageModel": "accuracy_score",
+    "DenoisingAutoencoder": "rms_score",
 }  # fmt: skip
 
 

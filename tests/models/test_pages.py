@@ -1,4 +1,4 @@
-"""The examples of docs/models.md, docs/graphs.md and of "A model" in docs/extending.md run."""
+"""The examples of docs/models.md, docs/generation.md, docs/graphs.md and of "A model" in docs/extending.md run."""
 
 from __future__ import annotations
 
@@ -25,6 +25,16 @@ def classes_of_a_page_are_forgotten(monkeypatch):
 
 def code(text):
     return re.findall(r"```python\n(.*?)```", text, re.S)
+
+
+def test_the_page_about_nets_that_generate(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    names = {"__name__": "page_about_generation"}
+    for block in code((DOCS / "generation.md").read_text()):
+        exec(compile(block, "generation.md", "exec"), names)  # noqa: S102
+    before, after = map(float, capsys.readouterr().out.splitlines()[0].split())
+    assert after < 0.5 * before
+    assert names["new"].shape == (100, 16) and names["between"].shape == (5, 16) and len(names["mean"]) == 500
 
 
 def test_the_page_about_models(tmp_path, monkeypatch, capsys):

@@ -38,6 +38,16 @@ MADE = {
         2, None, 3, "rnn", 4, 5, 2, 0.1, True, "mean", 1.0, 7, 0.01, 5, False, None, optim.AdaGrad(clip_norm=2.0), 2
     ),
     "LanguageModel": lambda: models.LanguageModel(TOKENIZER, "rnn", 4, 5, 2, 0.1, None, 7, 0.01, 5, 3, "AdamW", 2),
+    "Autoencoder": lambda: models.Autoencoder((9, 8, 1), 3, [4], [2, 5], "tanh", "binary", 7, 0.01, 5, "AdamW"),
+    "DenoisingAutoencoder": lambda: models.DenoisingAutoencoder(
+        12, 3, [4, 5], [], "elu", "binary", 0.1, 0.2, 7, SCHEDULE, 5, "SGD"
+    ),
+    "VAE": lambda: models.VAE([9, 8, 3], 3, (4,), (2, 5), "identity", "binary", 2, 9, 7, 0.01, 5, optim.SGD(lr=0.1)),
+    "SmilesVAE": lambda: models.SmilesVAE(
+        TOKENIZER, 3, "lstm", 4, 5, 2, 0.1, 2, 0.5, 0.5, 3, None, 7, 0.01, 5, "AdamW"
+    ),
+    "GAN": lambda: models.GAN(12, 3, (4, 5), 2, 7, 0.01, 5, "SGD"),
+    "WGAN": lambda: models.WGAN(12, 3, [4], 2, 5, 7, SCHEDULE, 5, optim.SGD(lr=0.1)),
     "TanimotoKNNClassifier": lambda: models.TanimotoKNNClassifier(2, 16, 3, "uniform", 4),
     "TanimotoKNNRegressor": lambda: models.TanimotoKNNRegressor(2, 16, 3, "uniform"),
     "TanimotoGP": lambda: models.TanimotoGP(2, 16, 12, "classification", 3, 50, 20, 1),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from catalase import plot
+from catalase import chem, plot
 from catalase.plot.figure import new_axes
 from tests.nonsense import Target, call, report
 
@@ -15,7 +15,7 @@ KINDS = {
     "measured": "values", "predicted": "values", "low": "values?", "high": "values?", "color": "values?", "color_label": "word", "labels": "values", "score": "values", "label": "word?",
     "probability": "values", "bins": "whole", "loss": "values", "valid_loss": "values?", "best_epoch": "whole?", "smiles": "anything", "legends": "words?", "contributions": "anything", "ax": "ours?",
     "std": "values", "groups": "anything", "weights": "values", "channel": "whole?", "names": "names", "limit": "limit", "model": "function", "X": "values", "y": "values", "sequences": "anything",
-    "letters": "word", "data": "values", "method": "word", "perplexity": "limit?", "values": "anything", "train": "values?", "valid": "values?", "name": "word?", "log": "flag?",
+    "letters": "word", "data": "values", "report": "ours", "method": "word", "perplexity": "limit?", "values": "anything", "train": "values?", "valid": "values?", "name": "word?", "log": "flag?",
 }  # fmt: skip
 VALUES, CLASSES, CHANCE = np.arange(4.0), np.array([0, 1, 1, 0]), np.array([0.2, 0.8, 0.4, 0.1])
 FUNCTIONS = {
@@ -33,6 +33,7 @@ FUNCTIONS = {
     "decision_regions": lambda: call(
         lambda points: points[:, 0], np.eye(4)[:, :2], CLASSES, resolution=5, ax=new_axes(3, 3)
     ),
+    "generation": lambda: call(chem.generation_report(["CCO", "C1CC"], ["CC"], alerts=[]), ax=new_axes(3, 3)),
     "logo": lambda: call(["ACGT", "ACGA"], letters="ACGT", ax=new_axes(3, 3)),
     "projection": lambda: call(
         np.eye(4), VALUES, method="pca", color_label="c", perplexity=1.0, seed=0, ax=new_axes(3, 3)

@@ -62,6 +62,8 @@ MODELS = [
     (lambda: ct.models.ResNetClassifier(1, 3, layer_filters=[4], blocks=1, seed=0), {"layer_filters": [10**5]}),
     (lambda: ct.models.ResNetClassifier(1, 3, layer_filters=[4], blocks=1, seed=0), {"blocks": 10**5}),
     (lambda: ct.models.UNet(1, 3, 2, layer_filters=[4, 8], seed=0), {"layer_filters": [10**5, 10**5]}),
+    (lambda: ct.models.VAE(64, 2, [8], seed=0), {"layer_sizes": [10**6]}),
+    (lambda: ct.models.VAE((8, 8, 1), 2, [8], [4], seed=0), {"layer_filters": [10**5, 10**5]}),
     (sequence_model, {"hidden_size": 8007}),
     (sequence_model, {"num_layers": 10**5}),
     (sequence_model, {"embedding_size": 10**8}),

@@ -234,6 +234,30 @@ MODELS: dict[str, tuple[Callable[[], tuple[Any, Any]], Any]] = {
         lambda: (models.UNet(1, 2, layer_filters=[2, 3], **SMALL), NumpyDataset(IMAGES, (IMAGES[..., :1] > 0) * 1.0)),
         IMAGES,
     ),
+    "autoencoder": (
+        lambda: (
+            models.Autoencoder((5, 4, 2), 2, [5], [3], batch_size=4, learning_rate=0.05, seed=0),
+            NumpyDataset(IMAGES),
+        ),
+        IMAGES,
+    ),
+    "denoising": (
+        lambda: (models.DenoisingAutoencoder(2, 2, [5], noise_stddev=0.1, **SMALL), NumpyDataset(VALUES / 100)),
+        VALUES / 100,
+    ),
+    "vae": (
+        lambda: (models.VAE(2, 2, [5], beta=0.5, annealing_epochs=3, **SMALL), NumpyDataset(VALUES / 100)),
+        VALUES / 100,
+    ),
+    "smiles_vae": (
+        lambda: (
+            models.SmilesVAE(LETTERS, 2, embedding_size=2, hidden_size=3, n_properties=1, **SMALL),
+            text_rows(VALUES[:6, :1] / 100),
+        ),
+        TEXTS,
+    ),
+    "gan": (lambda: (models.GAN(2, 2, [4], **SMALL), NumpyDataset(VALUES / 100)), VALUES / 100),
+    "wgan": (lambda: (models.WGAN(2, 2, [4], **SMALL), NumpyDataset(VALUES / 100)), VALUES / 100),
     "sequence_rnn": (
         lambda: (
             models.SequenceClassifier(1, DNATokenizer(), cell="rnn", **READER),

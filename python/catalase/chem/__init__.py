@@ -10,20 +10,24 @@ from typing import TYPE_CHECKING
 from .._internal.lazy import attach
 
 if TYPE_CHECKING:
+    from ..feat.generation import GenerationReport, generation_report
     from .drawing import draw
     from .murcko import scaffold
     from .reading import read
     from .standardizing import Standardized, standardize
 
-__all__ = ["Standardized", "draw", "read", "scaffold", "standardize"]
+__all__ = ["GenerationReport", "Standardized", "draw", "generation_report", "read", "scaffold", "standardize"]
 
 if not TYPE_CHECKING:
+    # A report on molecules needs descriptors and alerts, which stand above this package.
     __getattr__, __dir__ = attach(
         __name__,
         ("drawing", "duplicates", "murcko", "queries", "reading", "standardizing"),
         {
+            "GenerationReport": ".feat.generation",
             "Standardized": "standardizing",
             "draw": "drawing",
+            "generation_report": ".feat.generation",
             "read": "reading",
             "scaffold": "murcko",
             "standardize": "standardizing",

@@ -12,12 +12,14 @@ if TYPE_CHECKING:
     from . import optimizers, tensorgraph
     from .attentive_fp import AttentiveFPModel
     from .auto import AutoModel
+    from .autoencoder import VAE, Autoencoder, DenoisingAutoencoder
     from .boosting import GBDTModel
     from .cnn import CNN
     from .dmpnn import DMPNNModel
     from .ensemble import Ensemble
     from .estimators import SklearnModel
     from .euclidean_neighbors import EuclideanKNNClassifier, EuclideanKNNRegressor
+    from .gan import GAN, WGAN
     from .gaussian_process import TanimotoGP
     from .gin import GINModel
     from .graph_conv import GraphConvModel
@@ -28,17 +30,21 @@ if TYPE_CHECKING:
     from .resnet import ResNetClassifier
     from .ridge import RidgeRegression
     from .sequence import SequenceClassifier, SequenceRegressor
+    from .smiles_vae import SmilesVAE
     from .tensorgraph import TensorGraph
     from .unet import UNet
 
 __all__ = [
     "AttentiveFPModel",
     "AutoModel",
+    "Autoencoder",
     "CNN",
     "DMPNNModel",
+    "DenoisingAutoencoder",
     "Ensemble",
     "EuclideanKNNClassifier",
     "EuclideanKNNRegressor",
+    "GAN",
     "GBDTModel",
     "GINModel",
     "GraphConvModel",
@@ -52,11 +58,14 @@ __all__ = [
     "SequenceClassifier",
     "SequenceRegressor",
     "SklearnModel",
+    "SmilesVAE",
     "TanimotoGP",
     "TanimotoKNNClassifier",
     "TanimotoKNNRegressor",
     "TensorGraph",
     "UNet",
+    "VAE",
+    "WGAN",
     "load",
     "optimizers",
     "register",
@@ -67,11 +76,14 @@ __all__ = [
 _MODULES = {
     "AttentiveFPModel": "attentive_fp",
     "AutoModel": "auto",
+    "Autoencoder": "autoencoder",
+    "DenoisingAutoencoder": "autoencoder",
     "CNN": "cnn",
     "DMPNNModel": "dmpnn",
     "Ensemble": "ensemble",
     "EuclideanKNNClassifier": "euclidean_neighbors",
     "EuclideanKNNRegressor": "euclidean_neighbors",
+    "GAN": "gan",
     "GBDTModel": "boosting",
     "GINModel": "gin",
     "GraphConvModel": "graph_conv",
@@ -84,11 +96,14 @@ _MODULES = {
     "SequenceClassifier": "sequence",
     "SequenceRegressor": "sequence",
     "SklearnModel": "estimators",
+    "SmilesVAE": "smiles_vae",
     "TanimotoGP": "gaussian_process",
     "TanimotoKNNClassifier": "neighbors",
     "TanimotoKNNRegressor": "neighbors",
     "TensorGraph": "tensorgraph",
     "UNet": "unet",
+    "VAE": "autoencoder",
+    "WGAN": "gan",
 }
 
 if not TYPE_CHECKING:

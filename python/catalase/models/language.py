@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import nn, ops, optim
-from .._internal.numbers import flag, is_number, shown
+from .._internal.numbers import flag, is_number, shown, whole_number
 from ..autograd import no_grad
 from ..data import SequenceBatch, SequenceDataset
 from ..data.batch import Batches
@@ -215,8 +215,8 @@ class LanguageModel(SequenceModel):
     def _compared(self, chosen: Any, dataset: Any, prediction: Any, undo: Any, **options: bool) -> Any:
         weights, following, w = _token_weights("LanguageModel.evaluate", dataset), [], []
         for rows in self._by_length(dataset.X):
-            steps = _behind_start(dataset.X.padded(rows))
-            following.append(_targets(steps))
+            steps = behind_start(dataset.X.padded(rows))
+            following.append(targets(steps))
             w.append(np.repeat(weights[rows], steps.lengths))
         return scores(chosen, np.concatenate(following), prediction, np.concatenate(w), **options)
 
@@ -280,7 +280,7 @@ class LanguageModel(SequenceModel):
             lengths = np.full(len(rows), tokens.shape[1])
             logits, state = self.module(SequenceBatch(tokens, lengths), state)
             last = logits.numpy().reshape(len(rows), tokens.shape[1], -1)[:, -1]
-            picked = _pick(last, chances[rows, step], temperature)
+            picked = pick(last, chances[rows, step], temperature)
             goes_on = picked != END
             rows, tokens = rows[goes_on], picked[goes_on, None]
             drawn[rows, step] = tokens[:, 0]
@@ -288,6 +288,89 @@ class LanguageModel(SequenceModel):
                 break
             state = state_of(state, goes_on)
         return drawn
+
+    def climb(
+        self,
+        score: Callable[[list[str]], Any],
+        rounds: int = 10,
+        n: int = 1000,
+        keep: int = 100,
+        nb_epoch: int = 2,
+        temperature: float = 1.0,
+        seed: int | None = None,
+        max_length: int = 200,
+    ) -> tuple[list[str], NDArray[np.float64]]:
+        """Train the model towards texts of a high score: hill climbing.
+
+        In each round n texts are drawn, and the model is trained on the best of all that were drawn so far.
+
+        Parameters
+        ----------
+        score : callable
+            From a list of different texts to a number each: the higher the better, NaN for what does not count, such as
+            texts that are no molecules. Another model's `predict`, for example.
+        rounds : int
+        n : int
+            Texts that are drawn in a round.
+        keep : int
+            How many of the best ones the model is trained on.
+        nb_epoch : int
+            Passes over these in each round.
+        temperature, max_length
+            As `sample`.
+        seed : int, optional
+            Same seed, same climb.
+
+        Returns
+        -------
+        texts : list of str
+            The best different texts of all rounds, best first; fewer than ``keep`` where fewer counted.
+        scores : ndarray
+
+        Notes
+        -----
+        The model itself changes; `save` it before, or climb with ``copy.copy(model)``. To tune it to a set of texts, call
+        `fit` again with these.
+
+        References
+        ----------
+        Segler et al., doi:10.1021/acscentsci.7b00512; Brown et al., "GuacaMol", arXiv:1811.09621 (hill climbing).
+
+        Examples
+        --------
+        >>> import catalase as ct
+        >>> texts = ["CCO", "CCN", "CCCO"]
+        >>> model = ct.models.LanguageModel(ct.data.CharTokenizer.fit(texts), hidden_size=8, embedding_size=4, seed=0)
+        >>> best, scores = model.climb(lambda texts: [len(t) for t in texts], rounds=2, n=20, keep=5, seed=0, max_length=9)
+        >>> len(best), bool((scores[:-1] >= scores[1:]).all())
+        (5, True)
+        """
+        where = "LanguageModel.climb"
+        if isinstance(score, type) or not callable(score):
+            raise TypeError(f"{where}: score must be a function of a list of texts, got {shown(score)}")
+        counts = {"rounds": rounds, "n": n, "keep": keep, "nb_epoch": nb_epoch}
+        rounds, n, keep, nb_epoch = (whole_number(where, key, value, 1, 2**31 - 1) for key, value in counts.items())
+        seed = self.settings["seed"].take(seed, where, "seed")
+        seeds = np.random.SeedSequence(seed)
+        found: dict[str, float] = {}
+        best: list[str] = []
+        for _ in range(rounds):
+            drawn = self.sample(n, temperature, "", int(seeds.spawn(1)[0].generate_state(1)[0]), max_length)
+            fresh = [text for text in dict.fromkeys(drawn) if text not in found and self._reads(text)]
+            found.update(zip(fresh, scored(where, score, fresh), strict=True))
+            best = sorted((t for t, value in found.items() if not math.isnan(value)), key=lambda t: -found[t])[:keep]
+            if best:
+                assert self.tokenizer is not None
+                self.fit(SequenceDataset.from_texts(best, self.tokenizer), nb_epoch=nb_epoch, progress=False)
+        return best, np.array([found[text] for text in best])
+
+    def _reads(self, text: str) -> bool:
+        """Whether a text that was drawn is one of known tokens: two that meet may be another one."""
+        assert self.tokenizer is not None
+        try:
+            return bool(text) and UNKNOWN not in self.tokenizer.encode(text)
+        except ValueError:
+            return False
 
     def _check_per_step(self, where: str, dataset: Any) -> None:
         _token_weights(where, dataset)
@@ -301,19 +384,19 @@ class LanguageModel(SequenceModel):
     def _scored(self, X: Any) -> Iterator[tuple[NDArray[np.int64], SequenceBatch, NDArray[np.int64], NDArray[Any]]]:
         """Yield rows, their steps, the token after each, and the logits (steps, V) it was to have."""
         for rows in self._by_length(X):
-            steps = _behind_start(X.padded(rows))
+            steps = behind_start(X.padded(rows))
             with nn.inference(), no_grad():
                 logits = self._forward(self.module, steps).numpy()
-            yield rows, steps, _targets(steps), logits
+            yield rows, steps, targets(steps), logits
 
 
-def _behind_start(batch: SequenceBatch) -> SequenceBatch:
+def behind_start(batch: SequenceBatch) -> SequenceBatch:
     """Each sequence behind its start. Its length counts tokens to predict, end included."""
     starts = np.full((len(batch), 1), START, batch.values.dtype)
     return step_batch(np.concatenate([starts, batch.values], axis=1), batch.lengths + 1)
 
 
-def _targets(batch: SequenceBatch) -> NDArray[np.int64]:
+def targets(batch: SequenceBatch) -> NDArray[np.int64]:
     """The token after each step that is there, row by row, (steps,); ``<end>`` after a row's last."""
     following = np.zeros(batch.values.shape, np.int64)
     following[:, :-1] = batch.values[:, 1:]
@@ -337,9 +420,9 @@ def _token_batches(dataset: SequenceDataset, truncation: int | None) -> Batches:
 
     def iterbatches(batch_size: int, deterministic: bool = False, seed: int | None = None) -> Iterator[Any]:
         for _, rows, (X, *_, ids) in dataset.numbered_batches(batch_size, 1, deterministic, seed=seed):
-            steps = _behind_start(X)  # type: ignore[arg-type]
+            steps = behind_start(X)  # type: ignore[arg-type]
             w = np.repeat(weights[rows], steps.lengths)
-            for part, following, of_part in parts(steps, _targets(steps), w, truncation):
+            for part, following, of_part in parts(steps, targets(steps), w, truncation):
                 yield part, following, of_part, ids
 
     return Batches(dataset, iterbatches)
@@ -349,7 +432,7 @@ def _token_losses(logits: NDArray[Any], following: NDArray[np.int64]) -> NDArray
     return ops.softmax_cross_entropy(logits, following).astype(np.float64)
 
 
-def _pick(logits: NDArray[Any], chances: NDArray[Any], temperature: float) -> NDArray[np.int32]:
+def pick(logits: NDArray[Any], chances: NDArray[Any], temperature: float) -> NDArray[np.int32]:
     """One token a row: that in whose part of the row's probability the random number falls."""
     scores = logits.astype(np.float64)
     scores[:, [PAD, START, UNKNOWN]] = -np.inf
@@ -359,3 +442,13 @@ def _pick(logits: NDArray[Any], chances: NDArray[Any], temperature: float) -> ND
         parts = np.exp((scores - scores.max(axis=1, keepdims=True)) / temperature).cumsum(axis=1)
     below = (parts <= chances[:, None] * parts[:, -1:]).sum(axis=1)
     return np.minimum(below, parts.shape[1] - 1).astype(np.int32)  # a product that rounds up to all of it
+
+
+def scored(where: str, score: Callable[[list[str]], Any], texts: list[str]) -> list[float]:
+    """Return the numbers that a function gives texts; refuse what is not one a text."""
+    if not texts:
+        return []
+    found = np.asarray(score(texts), np.float64).reshape(-1)
+    if len(found) != len(texts):
+        raise ValueError(f"{where}: score must give a number for each of {len(texts)} texts, got {len(found)}")
+    return [float(value) for value in found]

@@ -201,12 +201,10 @@ class NetModel(Model):
         """
         name = type(self).__name__
         self._check_dataset(f"{name}.fit", dataset)
-        if hasattr(dataset, "w"):  # a stream's weights come batch by batch
-            check_some(f"{name}.fit", np.asarray(flat(dataset.w)))
+        self._check_counts(f"{name}.fit", dataset)
         if valid is not None:
             self._check_dataset(f"{name}.fit (valid)", valid)
-            if hasattr(valid, "w"):
-                check_some(f"{name}.fit (valid)", np.asarray(flat(valid.w)), "to measure")
+            self._check_counts(f"{name}.fit (valid)", valid, "to measure")
         chosen = validation_metrics(f"{name}.fit", metrics, valid)
         self._learn_from(f"{name}.fit", dataset, valid)
         if self._optimizer is None:
@@ -233,6 +231,11 @@ class NetModel(Model):
         )
         self._fits += 1
         return self.history
+
+    def _check_counts(self, where: str, dataset: Any, aim: str = "to learn from") -> None:
+        """Refuse a dataset none of whose labels counts."""
+        if hasattr(dataset, "w"):  # a stream's weights come batch by batch
+            check_some(where, np.asarray(flat(dataset.w)), aim)
 
     def _scoring(self, chosen: Sequence[Metric], valid: Any) -> dict[str, Callable[[], float]]:
         """Functions for `train.fit`, one a metric; the first predicts for all of them."""

@@ -13,11 +13,11 @@ from ..ops.checks import floats
 from . import functional
 from .allowance import claim
 from .init import LARGEST_SIZE
-from .module import Module
+from .module import TensorModule
 from .parameter import Parameter
 
 
-class GroupNorm(Module):
+class GroupNorm(TensorModule):
     """A layer that normalizes each group of channels of each row, over all positions, by its own mean and variance.
 
     Parameters

@@ -9,11 +9,11 @@ from ..autograd import Tensor
 from . import functional
 from .allowance import claim
 from .init import LARGEST_SIZE
-from .module import Module
+from .module import TensorModule
 from .parameter import Parameter
 
 
-class RMSNorm(Module):
+class RMSNorm(TensorModule):
     """A layer that divides each row by its root mean square: ``x / sqrt(mean(x^2) + eps) * gamma``.
 
     Parameters

@@ -13,6 +13,7 @@ from .._internal.lazy import attach
 
 if TYPE_CHECKING:
     from .distributions import box, density, violin
+    from .generated import generation
     from .maps import projection
     from .nets import activations, decision_regions, filters
     from .scores import calibration, parity, precision_recall, roc, uncertainty
@@ -27,6 +28,7 @@ __all__ = [
     "decision_regions",
     "density",
     "filters",
+    "generation",
     "learning_curve",
     "logo",
     "molecules",
@@ -50,6 +52,7 @@ if not TYPE_CHECKING:
             "decision_regions": "nets",
             "density": "distributions",
             "filters": "nets",
+            "generation": "generated",
             "learning_curve": "training",
             "logo": "sequences",
             "molecules": "structures",
