@@ -96,6 +96,13 @@ def test_the_draws_have_the_moments_that_were_asked_for():
     assert (x == 1).all(), "the caller's rows stay as they are"
 
 
+def test_the_layer_and_the_noise_on_inputs_draw_apart():
+    layer, zeros = nn.GaussianNoise(1.0), np.zeros((4, 3), np.float32)
+    layer.set_key(7, 0)
+    drawn = Draw(train.Noise(inputs=1.0), 7, 0, 0).batch(ct.data.batch.Batch(zeros)).X
+    assert not np.array_equal(layer(ct.Tensor(zeros)).numpy(), drawn)
+
+
 def test_labels_are_smoothed_as_written():
     output = ct.Tensor(np.zeros((3, 1, 4), np.float32))
     draw = Draw(train.Noise(label_smoothing=0.2), 0, 0, 0)
