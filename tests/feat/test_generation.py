@@ -66,7 +66,7 @@ def test_properties_are_compared_with_those_of_training():
 def test_a_property_that_is_constant_in_training_keeps_its_units():
     b = np.array([[0.37278, 1.0], [0.37278, 2.0], [0.37278, 4.0]])
     assert b.std(axis=0, ddof=1)[0] > 0, "the mean of equal numbers is rounded"
-    assert np.isclose(frechet_distance(b + [1.0, 0.0], b), 1.0)
+    assert np.isclose(frechet_distance(b + np.array([1.0, 0.0]), b), 1.0)
 
 
 def test_the_frechet_distance_is_that_of_the_matrix_square_root(rng):
