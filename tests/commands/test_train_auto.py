@@ -85,6 +85,47 @@ def test_the_folder_explains_a_single_net_too(folder, tmp_path, model, capsys):
     assert {(row["part"], row["fold"]) for row in split} == {("train", "0"), ("train", "1"), ("test", "-1")}
 
 
+@pytest.mark.parametrize("labels", [("0", "1"), ("1.5", "2.5")])
+def test_a_task_without_a_label_to_learn_from_is_named_and_the_others_are_compared(tmp_path, labels, capsys):
+    smiles = [f"{'C' * n}{end}" for n in range(1, 11) for end in ("O", "N", "Cl")]
+    rows = [f"{s},{labels[i % 2]},{labels[i % 2] if i > 26 else ''}\n" for i, s in enumerate(smiles)]
+    table, out = tmp_path / "late.csv", tmp_path / "model"
+    table.write_text("smiles,a,b\n" + "".join(rows))
+    net = ["--model", "dense", "--layer", "4", "--epochs", "2", "--splitter", "index", "--out", str(out)]
+    assert main(["train", str(table), "--task", "a", "--task", "b", *net]) == 0
+    said = capsys.readouterr()
+    assert "b has no label in the training part, so nothing is learned of it" in said.out and "warning" not in said.err
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert [metrics["baselines"][name]["test"]["labels"] for name in ("mean", "ridge", "nearest neighbours")] == [3] * 3
+
+
+@pytest.mark.parametrize("stopped", ["fit", "net_outcome"])
+def test_ctrl_c_says_what_of_a_single_net_is_saved(folder, tmp_path, stopped, monkeypatch, capsys):
+    from catalase.train import EarlyStopping
+    from catalase.workflow import nets
+
+    def interrupt(*given):
+        raise KeyboardInterrupt
+
+    ended = EarlyStopping.on_epoch_end
+    if stopped == "fit":
+        monkeypatch.setattr(
+            EarlyStopping, "on_epoch_end", lambda s, state: interrupt() if state.epoch == 2 else ended(s, state)
+        )
+    else:
+        monkeypatch.setattr(nets, "net_outcome", interrupt)
+    out = tmp_path / "model"
+    net = ["--model", "dense", "--layer", "4", "--epochs", "9", "--splitter", "random", "--out", str(out)]
+    assert main(["train", str(folder / "export.txt"), "--task", "pAct", *net]) == 130
+    said = capsys.readouterr().err
+    assert ct.models.load(out).predict(["CCO"]).shape == (1, 1)
+    if stopped == "fit":
+        assert f"the best so far, are saved in {out}" in said
+        assert "the weights are those of the best epoch until then" in (out / "report.html").read_text()
+    else:
+        assert f"the model is saved in {out}, without a report" in said
+
+
 def test_predict_adds_intervals_and_the_domain(folder, tmp_path):
     out = tmp_path / "p.csv"
     assert main(["predict", str(folder / "model"), str(folder / "export.txt"), "-o", str(out)]) == 0
@@ -171,6 +212,11 @@ def test_a_setting_of_a_net_means_a_net_and_is_refused_beside_another_model(fold
     assert type(ct.models.load(out)).__name__ == "MultitaskRegressor"
     assert main(["train", table, "--task", "pAct", "--model", "gp", "--layer", "4", "--out", str(tmp_path / "gp")]) == 1
     assert "--layer is a setting of a net; leave it out, or give --model dense" in capsys.readouterr().err
+    assert (
+        main(["train", table, "--task", "pAct", "--model", "graph", "--scramble", "2", "--out", str(tmp_path / "g")])
+        == 1
+    )
+    assert "--scramble is not for a single net; leave it out, or give --model auto" in capsys.readouterr().err
     assert main(["predict", str(out), table, "-o", str(tmp_path / "p.csv"), "--coverage", "0.5"]) == 1
     assert "--coverage is for models with intervals" in capsys.readouterr().err
 

@@ -211,3 +211,14 @@ def test_mutagenesis_of_what_changes_equals_whole_predictions(rng, pool, mode, l
             changed[:, place] = np.eye(4)
             expected = score(changed) - score(X[row : row + 1])
             np.testing.assert_allclose(found[row, place], expected, atol=2e-5)
+
+
+@pytest.mark.parametrize("kind, layers", [(ct.models.VAE, {"activation": "tanh"}), (ct.models.GAN, {})])
+def test_the_gradient_of_a_net_of_several_outputs_is_that_of_its_prediction(rng, kind, layers):
+    model = kind(5, layer_sizes=[8], seed=0, **layers)
+    X, step = rng.standard_normal((3, 5)).astype(np.float32), np.float32(1e-2)
+    found = ct.explain.saliency(model, X)
+    for column in range(5):
+        moved = np.eye(5, dtype=np.float32)[column] * step
+        slope = (model.predict(X + moved) - model.predict(X - moved))[:, 0] / (2 * step)
+        np.testing.assert_allclose(np.abs(found[:, column]), np.abs(slope), atol=5e-3)

@@ -63,6 +63,12 @@ def test_properties_are_compared_with_those_of_training():
     assert not any(same.distances.values()) and same.frechet < 1e-6 and same.novelty == 0
 
 
+def test_a_property_that_is_constant_in_training_keeps_its_units():
+    b = np.array([[0.37278, 1.0], [0.37278, 2.0], [0.37278, 4.0]])
+    assert b.std(axis=0, ddof=1)[0] > 0, "the mean of equal numbers is rounded"
+    assert np.isclose(frechet_distance(b + np.array([1.0, 0.0]), b), 1.0)
+
+
 def test_the_frechet_distance_is_that_of_the_matrix_square_root(rng):
     linalg = pytest.importorskip("scipy.linalg")
     a, b = rng.standard_normal((60, 4)) @ rng.standard_normal((4, 4)) + 1, rng.standard_normal((50, 4))

@@ -283,6 +283,19 @@ def test_sparse_inputs_and_packed_bits_give_what_dense_ones_give():
         check_equal(torch.autograd.grad(y.square().sum(), layer.weight)[0], grad)
 
 
+def test_a_sparse_layer_takes_rows_whose_columns_do_not_ascend():
+    layer = ours.SparseLinear(16, 4)
+    x = torch.sparse_csr_tensor([0, 0, 3, 3, 5], [7, 1, 7, 2, 0], [1.0, 2.0, 3.0, 4.0, 5.0], (4, 16))
+    y = layer(x)
+    y.square().sum().backward()
+    found, layer.weight.grad = layer.weight.grad, None
+    dense = torch.zeros(4, 16)
+    dense[1, 7], dense[1, 1], dense[3, 2], dense[3, 0] = 4, 2, 4, 5
+    expected = layer(dense)
+    expected.square().sum().backward()
+    assert torch.allclose(y, expected) and torch.allclose(found, layer.weight.grad)
+
+
 @pytest.mark.parametrize("form", ["tensors", "graphs", "batch"])
 @pytest.mark.parametrize("bias", [False, True])
 def test_message_passing_is_that_of_a_users_own_code(form, bias):

@@ -7,7 +7,14 @@ import pytest
 
 import catalase as ct
 from catalase import models, nn, train
-from catalase.nn.losses import L2Loss, SigmoidCrossEntropy, SoftmaxCrossEntropy
+from catalase.nn.losses import (
+    HingeLoss,
+    L2Loss,
+    SigmoidCrossEntropy,
+    SoftmaxCrossEntropy,
+    SparseCrossEntropyLoss,
+    SquaredHingeLoss,
+)
 from catalase.train.noise import Draw
 
 RNG = np.random.default_rng(0)
@@ -89,6 +96,13 @@ def test_the_draws_have_the_moments_that_were_asked_for():
     assert (x == 1).all(), "the caller's rows stay as they are"
 
 
+def test_the_layer_and_the_noise_on_inputs_draw_apart():
+    layer, zeros = nn.GaussianNoise(1.0), np.zeros((4, 3), np.float32)
+    layer.set_key(7, 0)
+    drawn = Draw(train.Noise(inputs=1.0), 7, 0, 0).batch(ct.data.batch.Batch(zeros)).X
+    assert not np.array_equal(layer(ct.Tensor(zeros)).numpy(), drawn)
+
+
 def test_labels_are_smoothed_as_written():
     output = ct.Tensor(np.zeros((3, 1, 4), np.float32))
     draw = Draw(train.Noise(label_smoothing=0.2), 0, 0, 0)
@@ -110,6 +124,33 @@ def test_mixup_mixes_rows_and_labels_in_one_share_and_leaves_missing_labels_out(
     missing = np.where(y == 2, np.nan, y)
     labels, weights = draw.labels(L2Loss(), output, missing, (y != 2).astype(np.float32))
     assert np.isfinite(labels).all() and weights.sum() == pytest.approx(5)
+
+
+def test_a_missing_class_may_be_any_number():
+    output, weights = ct.Tensor(np.zeros((3, 4), np.float32)), np.array([1.0, 1.0, 0.0], np.float32)
+    for noise in (train.Noise(label_smoothing=0.2), train.Noise(mixup=1.0)):
+        draw = Draw(noise, 0, 0, 0)
+        draw.batch(ct.data.batch.Batch(np.ones((3, 2), np.float32)))
+        y, w = draw.labels(SoftmaxCrossEntropy(), output, np.array([0, 3, 255]), weights)
+        assert np.isfinite(SoftmaxCrossEntropy()(output, y, w).item())
+
+
+@pytest.mark.parametrize("loss", [HingeLoss(), SquaredHingeLoss(), SparseCrossEntropyLoss()])
+def test_losses_of_whole_classes_refuse_a_mixture(loss):
+    draw = Draw(train.Noise(mixup=1.0), 0, 0, 0)
+    draw.batch(ct.data.batch.Batch(np.ones((2, 2), np.float32)))
+    with pytest.raises(TypeError, match=f"fit: {type(loss).__name__} takes whole classes"):
+        draw.labels(loss, ct.Tensor(np.zeros((2, 2), np.float32)), np.array([0.0, 1.0]), None)
+
+
+@pytest.mark.parametrize("kind", [models.Autoencoder, models.VAE])
+def test_autoencoders_take_noise_on_their_inputs(kind):
+    found = []
+    for noise in (None, train.Noise(inputs=0.3, input_dropout=0.2)):
+        model = kind(8, 2, layer_sizes=[8], seed=0)
+        model.fit(TABLE, nb_epoch=2, noise=noise)
+        found.append(model.predict(X))
+    assert not np.array_equal(*found)
 
 
 def test_weights_are_back_to_the_bit_after_a_step_that_changes_nothing():

@@ -38,6 +38,7 @@ _OF_NETS = (
     "weight_decay",
     "batch_size",
 )
+_NOT_OF_NETS = ("time_budget", "folds", "coverage", "scramble")
 
 
 def add(commands: Commands) -> None:
@@ -86,20 +87,17 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--time-budget",
         type=number(lambda v: v > 0, "above 0"),
-        default=60.0,
-        help="seconds that --model auto may take (default: %(default)g)",
+        help="seconds that --model auto may take (default: 60)",
     )
     parser.add_argument(
         "--folds",
         type=whole_number(2, 100),
-        default=5,
         help="of the cross-validation within the training part (default: 5)",
     )
     parser.add_argument(
         "--coverage",
         type=number(lambda v: 0 < v < 1, "above 0 and below 1"),
-        default=0.9,
-        help="share of the measurements that are to lie within the intervals (default: %(default)g)",
+        help="share of the measurements that are to lie within the intervals (default: 0.9)",
     )
     parser.add_argument(
         "--scramble",
@@ -210,6 +208,9 @@ def _training(options: argparse.Namespace) -> AutoTraining | NetTraining:
     given = [option for option in _OF_NETS if getattr(options, option) is not None]
     kind = options.model or ("dense" if given else "auto")
     if kind in ("dense", "graph", "sequence"):
+        other = next((option for option in _NOT_OF_NETS if getattr(options, option) is not None), None)
+        if other is not None:
+            raise ValueError(f"--{other.replace('_', '-')} is not for a single net; leave it out, or give --model auto")
         return NetTraining(options)
     if given:
         raise ValueError(f"--{given[0].replace('_', '-')} is a setting of a net; leave it out, or give --model dense")

@@ -134,17 +134,19 @@ class Target:
             parameter.requires_grad = False
         return module
 
-    def gradients_of(self, leaf: Tensor, module: Callable[[Any], Tensor], factor: float) -> NDArray[np.float32]:
+    def gradients_of(self, leaf: Tensor, module: Callable[[Any], Any], factor: float) -> NDArray[np.float32]:
         """Return the gradients at a leaf from which a net computes its output."""
         self.back(lambda: module(leaf))
         assert leaf.grad is not None
         return np.asarray(leaf.grad) * np.float32(factor)
 
-    def back(self, forward: Callable[[], Tensor]) -> None:
+    def back(self, forward: Callable[[], Any]) -> None:
         """Let the gradients of each row's number flow from a net's output to its leaves."""
         model = self.model
         with nn.inference():
             output = forward()
+            if isinstance(output, tuple):  # what is predicted comes first, as of a VAE
+                output = output[0]
             raw = output.numpy().astype(np.float64)
             column, classes = self._column(model._output(Tensor(raw)).shape)
             rows = raw.reshape(len(raw), -1)

@@ -331,7 +331,7 @@ def frechet_distance(a: NDArray[Any], b: NDArray[Any]) -> float:
     9.0
     """
     spread = b.std(axis=0, ddof=1)
-    spread[spread == 0] = 1
+    spread[(b == b[0]).all(axis=0)] = 1  # rounding of the mean leaves them a deviation
     a, b = a / spread, b / spread
     gap = a.mean(axis=0) - b.mean(axis=0)
     first, second = (np.atleast_2d(np.cov(x, rowvar=False)) for x in (a, b))

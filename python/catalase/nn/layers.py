@@ -144,6 +144,9 @@ class Dropout(TensorModule):
         return f"Dropout({self.rate})"
 
 
+_NO_EPOCH = 2**62  # so that the draws of layers are none of `train.Noise`, whose key may be the same
+
+
 class GaussianNoise(TensorModule):
     """Add normal noise while training; pass everything through in inference.
 
@@ -186,7 +189,7 @@ class GaussianNoise(TensorModule):
             if captured() is not None:
                 raise RuntimeError("graph: GaussianNoise draws its noise on the host; train with graph=False")
         step, self.step = self.step, self.step + 1
-        drawn = normal_values(x.shape, x.dtype, self.stddev, self.seed, 0, step, self.layer)
+        drawn = normal_values(x.shape, x.dtype, self.stddev, self.seed, _NO_EPOCH, step, self.layer)
         return x + Tensor(to_device_of(drawn, x.data))
 
     def __repr__(self) -> str:

@@ -17,7 +17,7 @@ from ..backends.base import SparseRows
 from ..data.batch import Batch
 from ..nn import Module
 from ..nn.functional.random import normal_values, random_values
-from ..nn.losses import SigmoidCrossEntropy, SoftmaxCrossEntropy
+from ..nn.losses import HingeLoss, SigmoidCrossEntropy, SoftmaxCrossEntropy, SparseCrossEntropyLoss
 
 _STDDEV, _SHARE = Number(at_least=0, at_most=1e6), Number(at_least=0, below=1)
 
@@ -40,7 +40,7 @@ class Noise(Declared):
     mixup : float
         Each row and its label are mixed with those of another row of the batch, in a share drawn once a batch from the
         distribution Beta(mixup, mixup) (Zhang et al. 2018, arXiv:1710.09412); 0 mixes nothing. For tables and images, and the
-        losses of `nn.losses`. Missing labels (weight 0) stay out of the mixture.
+        losses of `nn.losses` but those that take whole classes alone. Missing labels (weight 0) stay out of the mixture.
 
     Notes
     -----
@@ -99,10 +99,8 @@ class Draw:
         noise = self.noise
         if not (noise.inputs or noise.input_dropout or noise.mixup):
             return batch
-        if type(batch) is Batch:
-            x = _dense(batch.X)
-        else:
-            x = getattr(batch, "values", None) if not noise.mixup else None
+        values = getattr(batch, "values", None)  # of sequences
+        x = _dense(batch.X) if values is None else None if noise.mixup else values
         if x is None or x.dtype.kind != "f":
             raise TypeError(
                 "fit: noise on X needs a table or images of floats, or (without mixup) sequences of floats; leave out inputs, "
@@ -120,7 +118,7 @@ class Draw:
             x = b.multiply(x, to_device_of(np.asarray(kept / (1 - noise.input_dropout), x.dtype), x))
         if noise.inputs:
             x = b.add(x, to_device_of(normal_values(x.shape, x.dtype, noise.inputs, *self.key, place=0), x))
-        return Batch(x) if type(batch) is Batch else batch.with_arrays([x])
+        return Batch(x) if values is None else batch.with_arrays([x])
 
     def labels(self, loss: Any, output: Any, y: Any, w: Any) -> tuple[Any, Any]:
         """Labels and weights, smoothed and mixed."""
@@ -136,9 +134,14 @@ class Draw:
             raise TypeError(
                 "fit: mixup and label_smoothing need one of catalase.nn.losses and an output that is a Tensor"
             )
+        if isinstance(loss, (HingeLoss, SparseCrossEntropyLoss)):
+            raise TypeError(
+                f"fit: {type(loss).__name__} takes whole classes, which mixup does not leave; use SigmoidCrossEntropy or "
+                "CrossEntropyLoss"
+            )
         y, w = loss.prepared(output.shape, to_host(y), None if w is None else to_host(w))
         if classes and y.shape != output.shape:
-            y = np.eye(output.shape[-1], dtype=np.float32)[y]
+            y = (y[..., None] == np.arange(output.shape[-1])).astype(np.float32)  # a missing label is any number
         if smoothing:
             y = y * (1 - smoothing) + smoothing / (y.shape[-1] if classes else 2)
         if self._mixed is not None:

@@ -42,7 +42,9 @@ def caveats_of(outcome: Outcome) -> list[str]:
 
 def _cut_short(outcome: Outcome) -> Iterator[str]:
     reason = outcome.plan.get("cut short")
-    if reason:
+    if reason and _of_one_net(outcome):
+        yield f"The training was cut short by {reason}: the weights are those of the best epoch until then."
+    elif reason:
         by = f" by {reason}" if isinstance(reason, str) else ""
         yield (
             f"The training was cut short{by}: another run with the same seed may give another model. The model card lists what "
@@ -57,8 +59,13 @@ def _few_labels(outcome: Outcome) -> Iterator[str]:
         names = joined([f"{task} ({counted(count, 'label')})" for task, count in few.items()])
         yield (
             f"The test part is small for {names}: with fewer than {FEW_LABELS} labels a score is mostly chance. Look at its "
-            "interval, and give more data or use cross-validation (--folds)."
+            f"interval, and give more data{'' if _of_one_net(outcome) else ' or use cross-validation (--folds)'}."
         )
+
+
+def _of_one_net(outcome: Outcome) -> bool:
+    """Whether the model is one net, of the epoch with the least loss on validation."""
+    return "epoch of the weights" in outcome.plan
 
 
 def _one_class(outcome: Outcome) -> Iterator[str]:

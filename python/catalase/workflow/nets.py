@@ -65,8 +65,7 @@ def net_outcome(
     similarity[learned] = nearest
     if len(test):
         similarity[test] = domain.nearest(bits[test])
-    kind, history = type(model).__name__, model.history
-    assert history is not None
+    kind, history = type(model).__name__, model.history  # no history where Ctrl-C ended the training
     missing = np.full(predicted.shape, np.nan)
     outcome = Outcome(
         source=table.name,
@@ -97,7 +96,7 @@ def net_outcome(
             },
             seed=plan["seed"],
         ),
-        histories={kind: {name: list(history[name]) for name in ("loss", "valid_loss")}},
+        histories={} if history is None else {kind: {name: list(history[name]) for name in ("loss", "valid_loss")}},
         table=table.summary,
         plan={"members": [kind], **plan},
         versions=versions(),
@@ -121,10 +120,17 @@ def _baselines(
     mode: str,
 ) -> dict[str, Any]:
     """Return what simple models that learn from some rows predict of others, by name."""
-    y = table.y[rows]
+    learned = np.flatnonzero((~np.isnan(table.y[rows])).any(axis=0))  # tasks with a label to learn from
+    y = table.y[np.ix_(rows, learned)]
     known = ~np.isnan(y)
     labels, weights = np.where(known, y, 0).astype(np.float32), known.astype(np.float32)
-    found = {"mean": np.broadcast_to(np.nanmean(y, axis=0), (len(scored), y.shape[1]))}
+
+    def of_all_tasks(predicted: Any) -> _FLOATS:
+        values = np.full((len(scored), len(table.tasks)), np.nan)
+        values[:, learned] = predicted[:, :, 1] if np.ndim(predicted) == 3 else predicted
+        return values
+
+    found = {"mean": of_all_tasks(np.nanmean(y, axis=0)[None])}
     if len(smiles) > _MOST_COMPARED:
         return found
     neighbours = TanimotoKNNClassifier if mode == "classification" else TanimotoKNNRegressor
@@ -133,5 +139,5 @@ def _baselines(
     for name, make, X in (("ridge", RidgeRegression, numbers), ("nearest neighbours", neighbours, bits)):
         model = make(y.shape[1], numbers.shape[1] if name == "ridge" else SIZE)
         model.fit(NumpyDataset(X[rows], labels, weights))
-        found[name] = model.predict(X[scored])
+        found[name] = of_all_tasks(model.predict(X[scored]))
     return found

@@ -47,12 +47,12 @@ class AutoTraining:
                 console.print(note)
         model = models.AutoModel(
             task="classification" if classification else "regression",
-            time_budget=options.time_budget,
+            time_budget=options.time_budget or 60.0,
             seed=options.seed,
             splitter="scaffold" if options.splitter == "scaffold" else "random",
-            folds=options.folds,
+            folds=options.folds or 5,
             members=MEMBERS[self._kind],
-            coverage=options.coverage,
+            coverage=options.coverage or 0.9,
         )
         outcome = train_model(table, model, splitter=options.splitter, transform=options.transform or "")
         model.save(out)  # before anything is printed, so that no later error loses the training

@@ -48,6 +48,9 @@ class NetTraining:
         counts = ", ".join(f"{len(part):,}" for part in parts)
         console.print(f"split by {options.splitter}: {counts} rows to train, validate, test")
         _check_labels(parts)
+        for task, known in zip(table.tasks, parts[0].w.any(axis=0).tolist(), strict=True):
+            if not known:
+                console.print(f"{task} has no label in the training part, so nothing is learned of it")
         if classification:
             _check_training_classes(parts[0], table.tasks, options.splitter)
         transformer = _transformer(parts[0], classification)
@@ -66,8 +69,11 @@ class NetTraining:
             "cut short": "Ctrl-C" if interrupted else False,
         }
         mode = "classification" if classification else "regression"
-        outcome = net_outcome(table, mode, parts, split, model, plan)
-        write_folder(out, outcome, force=options.force)
+        try:
+            outcome = net_outcome(table, mode, parts, split, model, plan)
+            write_folder(out, outcome, force=options.force)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(f"the model is saved in {out}, without a report") from None
         if interrupted:
             raise KeyboardInterrupt(f"the weights of epoch {best}, the best so far, are saved in {out}")
         console.print(

@@ -36,8 +36,9 @@ def function(op: str | Callable[..., Any], *, keeps_output: bool = True) -> Call
     -------
     callable
         It takes the arguments of ``op``. Tensors of float32 and float64 may be anywhere among the arguments, in tuples,
-        lists and dictionaries too, and have gradients; others, such as lengths and indices, become arrays. Layouts and
-        arguments are Catalase's: channels last, weights (in, out).
+        lists and dictionaries too, and have gradients; others, such as lengths and indices, become arrays. What ``op``
+        reads as an array, such as the labels and weights of a loss, has no gradient. Layouts and arguments are Catalase's:
+        channels last, weights (in, out).
 
     Raises
     ------

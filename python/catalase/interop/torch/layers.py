@@ -85,6 +85,10 @@ class SparseLinear(Linear):
 
 def _entries(x: Any) -> Any:
     """The sparse batch of a tensor."""
+    if x.layout == torch.sparse_csr and not _ascend(x.crow_indices().numpy(), x.col_indices().numpy()):
+        starts, columns = x.crow_indices(), x.col_indices()
+        rows = torch.repeat_interleave(torch.arange(x.shape[0]), starts.diff())
+        x = torch.sparse_coo_tensor(torch.stack([rows, columns.to(rows.dtype)]), x.values(), x.shape)
     if x.layout == torch.sparse_coo:
         x = x.coalesce()
         rows, columns = x.indices().numpy()
@@ -95,6 +99,12 @@ def _entries(x: Any) -> Any:
         raise TypeError(f"SparseLinear: input must be dense, torch.sparse_csr or torch.sparse_coo, got {x.layout}")
     starts, columns = starts.astype(np.int64), columns.astype(np.int32)
     return sparse_from_entries(starts, columns, array_of(x.values()), x.shape[1])
+
+
+def _ascend(starts: Any, columns: Any) -> bool:
+    """Whether the columns of each row ascend, which PyTorch does not ask for."""
+    falls = np.flatnonzero(np.diff(columns) <= 0) + 1  # as where a row begins
+    return bool(np.isin(falls, starts).all())
 
 
 class _Convolution:
