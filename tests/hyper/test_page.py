@@ -32,6 +32,7 @@ def test_the_page_about_metrics(capsys):
 
 def test_the_page_about_plots():
     pyplot = pytest.importorskip("matplotlib.pyplot")
+    pyplot.close("all")
     run("plots.md")
     assert len(pyplot.get_fignums()) == 7
     pyplot.close("all")

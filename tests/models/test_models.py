@@ -193,7 +193,7 @@ def test_a_config_naming_an_unknown_class_or_setting(tmp_path):
     for change, words in [
         (
             {"class": "Popen"},
-            "unknown class 'Popen'; known here: AttentiveFPModel, AutoModel, CNN, DMPNNModel, Ensemble, EuclideanKNNClassifier, EuclideanKNNRegressor, GBDTModel, GINModel, GraphConvModel",
+            "unknown class 'Popen'; known here: AttentiveFPModel, AutoModel, Autoencoder, CNN, DMPNNModel, DenoisingAutoencoder, Ensemble, EuclideanKNNClassifier, EuclideanKNNRegressor, GAN, GBDTModel, GINModel, GraphConvModel",
         ),
         ({"shell": True}, "no field 'shell'"),
         ({"n_tasks": "3"}, "n_tasks must be"),

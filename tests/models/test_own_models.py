@@ -275,7 +275,7 @@ def test_arguments_without_names_are_refused():
         ({"loss": 3}, TypeError, "loss must be a loss of catalase.nn.losses, its name, or a function"),
         ({"loss": nn.losses.L2Loss}, TypeError, "loss must be a loss of"),
         ({"batch_size": 0}, ValueError, "batch_size must be a whole number, 1 or more"),
-        ({"optimizer": "Adm"}, ValueError, "optimizer must be one of AdaGrad, Adam, AdamW, Momentum, RMSProp, SGD, got 'Adm'"),
+        ({"optimizer": "Adm"}, ValueError, "optimizer must be one of AdaGrad, Adam, AdamW, Lamb, Lion, Momentum, RMSProp, SGD, got 'Adm'"),
         ({"optimizer": ct.optim.SGD}, TypeError, "optimizer must be None, the name of an optimizer, or one with its settings"),
     ],
 )  # fmt: skip

@@ -225,7 +225,7 @@ def test_what_does_not_fit_is_said(sites):
         regressor().predict([np.ones((3, 5))])
     with pytest.raises(ValueError, match="reads token numbers"):
         classifier().predict([np.ones((3, 2))])
-    with pytest.raises(ValueError, match="cell must be 'rnn', 'gru' or 'lstm', got 'LSTM'"):
+    with pytest.raises(ValueError, match="cell must be 'rnn', 'gru', 'lstm' or 'transformer', got 'LSTM'"):
         classifier(cell="LSTM")
     with pytest.raises(TypeError, match="texts need a model with a tokenizer"):
         regressor().predict(["ACGT"])

@@ -15,6 +15,7 @@ from .write_saved import ANSWERS, MODELS, NEEDS, OTHERS, SAVED
 pytestmark = pytest.mark.on_the_cpu
 
 BEFORE = json.loads(ANSWERS.read_text())
+ROUNDED = ("gaussian_process", "automatic")  # a process's means have been sums in float64 since
 
 
 def differences(before: Any, now: Any, bound: float, place: str = "") -> list[str]:
@@ -39,7 +40,8 @@ def test_what_an_earlier_version_saved_says_what_it_said(name, backend, tmp_path
         pytest.importorskip(package)
     shutil.copytree(SAVED / name, tmp_path / "copy")
     before, now = BEFORE[name]["said"], write_saved.ask(name, tmp_path / "copy")
-    wrong = differences(before, now, 1e-5 if backend.name == "portable" else 0.0)
+    bound = 1e-5 if backend.name == "portable" else 1e-6 if name in ROUNDED else 0.0
+    wrong = differences(before, now, bound)
     assert not wrong, f"saved by version {BEFORE[name]['version']}, at {backend}:\n" + "\n".join(wrong[:10])
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .._internal.numbers import flag, number
 from ..backends import is_device_array, to_host
-from .checks import floats, whole_numbers
+from .checks import floats, separate, whole_numbers
 
 _LONGEST = 4096  # a score is one chain of sums
 
@@ -172,6 +172,8 @@ def attention_backward(
                 raise ValueError(f"{name}: {what} must have shape {of.shape}, got {array.shape}")
             if (array.shape[3] > 1 and array.strides[3] != array.itemsize) or array.strides[0] % array.itemsize:
                 raise ValueError(f"{name}: the rows of {what} must have unit stride, got strides {array.strides}")
+            read = {"dy": dy, "q": q, "k": k, "v": v, "y": y, "statistics": statistics}
+            separate(name, {what: array}, read)  # the three may lie in one array
     return backend.attention_backward(dy, q, k, v, y, statistics, *options, out)
 
 

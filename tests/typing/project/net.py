@@ -39,6 +39,7 @@ class Charbonnier(ct.nn.losses.Loss):
     """A smooth absolute error."""
 
     def __init__(self, eps: float = 0.01) -> None:
+        super().__init__()
         self.eps = eps
 
     def elementwise(self, output: ct.Tensor, y: NDArray[np.float32], w: NDArray[np.float32] | None) -> ct.Tensor:

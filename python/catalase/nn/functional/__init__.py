@@ -43,8 +43,14 @@ if TYPE_CHECKING:
 
     elu: Function
     gelu: Function
+    gelu_tanh: Function
+    hard_sigmoid: Function
+    hard_swish: Function
+    hard_tanh: Function
     leaky_relu: Function
+    mish: Function
     relu: Function
+    selu: Function
     sigmoid: Function
     silu: Function
     softplus: Function
