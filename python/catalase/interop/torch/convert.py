@@ -50,9 +50,10 @@ def to_torch(model: Any) -> Any:
     Returns
     -------
     torch.nn.Module
-        In evaluation mode, with weights of its own. It takes PyTorch's layout (channels first; pixels divided by the
-        model's ``pixel_scale``), a D-MPNN the batches that `DMPNN` takes, and answers the output of the net: logits of classes, and numbers on
-        the scale of the labels before transformers are undone. Layers are `torch.nn`'s own, but for the message passing.
+        In evaluation mode, with weights of its own. It takes PyTorch's layout (channels first; pixels divided by the model's
+        ``pixel_scale``), a D-MPNN the batches that `DMPNN` takes, and answers the output of the net: logits of classes, and
+        numbers on the scale of the labels before transformers are undone. Layers are `torch.nn`'s own, but for the message
+        passing.
 
     Raises
     ------
