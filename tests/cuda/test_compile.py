@@ -17,8 +17,9 @@ from tests.cuda import build
 ARCHITECTURES = ("sm_75", "sm_80", "sm_86", "sm_89", "sm_90", "sm_100")
 FILES = sorted(p.stem for p in build.KERNELS.glob("*.cu"))
 # Bytes stored. A walk with 64 weights a thread and four rows takes all of the 128 registers that 512 threads leave it; a
-# dozen values are read again once a step.
-MAY_SPILL = {"rnn_forward_64_4": 64, "rnn_backward_64_4": 64}
+# dozen values are read again once a step. The gradients of keys take 128 everywhere; on sm_80 to sm_89 six addresses are put
+# by around the loops. Told to take more, they would take 158 to 199 and leave a multiprocessor one block instead of two.
+MAY_SPILL = {"rnn_forward_64_4": 64, "rnn_backward_64_4": 64, "attention_key_gradients_f32": 24}
 _ENTRY = re.compile(
     r"Compiling entry function '(\w+)'[\s\S]*?(\d+) bytes spill stores, (\d+) bytes spill loads\n.*?Used (\d+) registers"
 )
