@@ -1,4 +1,4 @@
-"""What the training of one net found out: an `Outcome` without intervals, beside two baselines."""
+"""What the training of one net found out: an `Outcome` without intervals, beside simple models."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def net_outcome(
 
     def whole(found: Any) -> _FLOATS:
         values = np.full((len(table), len(table.tasks)), np.nan)
-        values[scored] = found[:, :, 1] if np.ndim(found) == 3 else found
+        values[scored] = _of_class_1(found)
         return values
 
     predicted = whole(np.concatenate([model.predict(part) for part in parts[1:]]))
@@ -105,6 +105,10 @@ def net_outcome(
     return contributions(model, outcome) if _has_atoms(model.featurizer) else outcome
 
 
+def _of_class_1(predicted: NDArray[Any]) -> NDArray[Any]:
+    return predicted[:, :, 1] if predicted.ndim == 3 else predicted
+
+
 def _has_atoms(featurizer: Any) -> bool:
     """Whether atoms have contributions to predictions from these features."""
     parts = featurizer.featurizers if isinstance(featurizer, Combined) else [featurizer]
@@ -127,7 +131,7 @@ def _baselines(
 
     def of_all_tasks(predicted: Any) -> _FLOATS:
         values = np.full((len(scored), len(table.tasks)), np.nan)
-        values[:, learned] = predicted[:, :, 1] if np.ndim(predicted) == 3 else predicted
+        values[:, learned] = _of_class_1(predicted)
         return values
 
     found = {"mean": of_all_tasks(np.nanmean(y, axis=0)[None])}
