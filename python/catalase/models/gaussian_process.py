@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from .. import ops
 from .._internal import arrays as _arrays
+from .._internal.config import get_num_threads
 from .._internal.numbers import shown
 from .._internal.registry import Int, Str
 from ..backends import to_host
@@ -29,7 +31,7 @@ _COUNTS = (np.uint16, np.uint32, np.float32, np.float64)
 _TUNED_ROWS = 1500  # hyperparameters are chosen on these
 _GRID_ROWS = 400  # and first of all on a grid, on these
 _BLOCK = 2048  # rows of a matrix of similarities that are made together
-_STRIP = 256  # of these, rows whose distances stay in the cache
+_STRIP = 128  # of these, rows whose distances stay in the cache
 _ONNX_LEVELS = 255  # the largest count that is exported: each is a product
 _JITTER = 1e-6  # on the diagonal of the inducing rows' covariance
 _ROUNDS = 5  # of steps in each direction
@@ -352,18 +354,34 @@ class TanimotoGP(ClosedForm):
         found = np.empty((len(x), self.n_tasks, self._outputs), np.float32)
         for task, chosen in enumerate(self.hyperparameters):
             coefficients = np.ascontiguousarray(self._arrays["coefficients"][:, task])
-            total = np.zeros((len(x), self._outputs))
-            factor = np.float32(-0.5 / (float(self._arrays["unit"][0]) * chosen.length**2))
-            strip = np.empty((min(len(x), _STRIP), len(base)), np.float32)
-            for i, j in slices(len(x), _STRIP):
-                if similar is not None and chosen.share > 0:
-                    total[i:j] += chosen.share * ops.matmul(similar[i:j].astype(np.float64), coefficients)
-                if chosen.share < 1:
-                    gauss = ops.matmul(factor * left[i:j], right, transpose_b=True, out=strip[: j - i])
-                    gauss = ops.exp(gauss, out=gauss).astype(np.float64)
-                    total[i:j] += (1 - chosen.share) * ops.matmul(gauss, coefficients)
+            total = self._sums(chosen, coefficients, similar, left, right)
             found[:, task] = total + self._arrays["numbers"][task, :, 4]
         return self._answer(found)
+
+    def _sums(
+        self, chosen: Hyperparameters, coefficients: _FLOATS, similar: Any, left: Any, right: Any
+    ) -> NDArray[np.float64]:
+        """Covariances times coefficients, (rows, outputs); threads share the strips, also the copies to float64."""
+        total = np.zeros((len(left), self._outputs))
+        factor = np.float32(-0.5 / (float(self._arrays["unit"][0]) * chosen.length**2))
+
+        def add(rows: tuple[int, int]) -> None:
+            i, j = rows
+            if similar is not None and chosen.share > 0:
+                total[i:j] += chosen.share * ops.matmul(similar[i:j].astype(np.float64), coefficients)
+            if chosen.share < 1:
+                gauss = ops.matmul(factor * left[i:j], right, transpose_b=True)
+                gauss = ops.exp(gauss, out=gauss).astype(np.float64)
+                total[i:j] += (1 - chosen.share) * ops.matmul(gauss, coefficients)
+
+        strips = list(slices(len(left), _STRIP))
+        if len(strips) < 2 or get_num_threads() < 2:
+            for rows in strips:
+                add(rows)
+            return total
+        with ThreadPoolExecutor(min(len(strips), get_num_threads())) as pool:
+            list(pool.map(add, strips))
+        return total
 
     def _onnx_raw(self, graph: Graph, *inputs: Any) -> Value:
         X, kept = graph.op("Cast", inputs[0], to=11), self._arrays
